@@ -1,0 +1,20 @@
+# Warnings are errors; sanitizers, ccache and a fast linker where present.
+add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 sees ghosts in libstdc++ and Boost at -O2 (GCC bugs 105329, 105651).
+  add_compile_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-stringop-overread -Wno-dangling-pointer)
+endif()
+
+if(PARALLM_SANITIZE)
+  add_compile_options(-fsanitize=${PARALLM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${PARALLM_SANITIZE})
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD AND NOT APPLE)
+  add_link_options(-fuse-ld=mold)
+endif()

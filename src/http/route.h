@@ -1,0 +1,32 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "http/exchange.h"
+
+namespace parallm::http {
+
+using Handler = std::function<Task<>(Exchange&)>;
+
+enum class Access : uint8_t { kOpen, kUser, kAdmin };
+
+struct Route {
+  std::string method{}; // GET routes answer HEAD too
+  std::string path{};   // exact; or ends in "/*", whose match is Request::rest
+  Access access = Access::kUser;
+  Handler handler{};
+};
+
+// How a refusal of http/ itself (404, 405, 408, 413, 415, 431, 401, 503 ...)
+// is written; api/ hands in the wire format. `path` decides the dialect.
+struct Failure {
+  int status = 0;
+  std::string code{};
+  std::string message{};
+};
+using FailureBody =
+    std::function<Response(const Failure&, const std::string& path)>;
+
+} // namespace parallm::http

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+namespace parallm::http {
+
+// A coroutine on a shard. Arguments by value; never a capturing lambda.
+template <class T = void>
+using Task = boost::asio::awaitable<T>;
+
+} // namespace parallm::http

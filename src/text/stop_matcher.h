@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace parallm {
+
+// Finds stop strings across token borders. Its shard only. Text that may
+// still become a stop string is held back; what can no longer is released.
+class StopMatcher {
+ public:
+  explicit StopMatcher(std::vector<std::string> stops, bool include_stop);
+
+  // Feeds text, appends what may be shown to `out`. Returns the index of the
+  // stop string that matched (earliest end; ties: longest), else -1. After a
+  // match nothing more may be pushed.
+  int push(std::string_view text, std::string& out);
+  // Releases what was held back.
+  void finish(std::string& out);
+
+ private:
+  std::vector<std::string> stops_;
+  bool include_stop_;
+  std::string held_;
+};
+
+} // namespace parallm

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/types.h"
+
+namespace parallm {
+
+struct EncodeOptions {
+  bool add_special_tokens = true; // BOS and like
+  // False: text that spells a special token stays text.
+  bool parse_special = true;
+};
+
+// tokenizer.json with its companions. Const once built, any thread. Encoding
+// belongs on the text pool; the byte table is for shards.
+class Tokenizer {
+ public:
+  // Reads tokenizer.json, tokenizer_config.json and special_tokens_map.json
+  // in `folder`. Throws StartError naming the file.
+  static std::shared_ptr<const Tokenizer> load(const std::string& folder);
+  ~Tokenizer();
+
+  std::vector<TokenId> encode(std::string_view text, EncodeOptions) const;
+  // A rendered chat prompt: special tokens written by the template count,
+  // those spelled in `guarded` text (see ChatTemplate) do not.
+  std::string decode(std::span<const TokenId> ids, bool skip_special) const;
+
+  int vocab() const; // one past the largest id
+  bool is_special(TokenId id) const;
+  // The exact bytes the token adds to a text, in the middle of it; "" for
+  // ids without text. Special tokens give their spelling.
+  std::string_view bytes(TokenId id) const;
+  std::string_view piece(TokenId id) const; // as in the vocabulary: "▁the"
+  std::optional<TokenId> id_of(std::string_view piece) const;
+  std::optional<TokenId> bos() const;
+  std::optional<TokenId> eos() const;
+
+ private:
+  struct State;
+  explicit Tokenizer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+} // namespace parallm

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Runs the built tests and adds up what they report.
+
+Usage: run_tests.py STAGE...   (checks, dev, tsan, release; see ./test)
+Each program writes a JUnit-style report; the last line is the sum.
+"""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FUZZ_SECONDS = int(os.environ.get("PARALLM_FUZZ_SECONDS", "10"))
+PROGRAM_LIMIT_S = 1200
+
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:suppressions="
+    + str(ROOT / "tests/tsan.supp"),
+    "LSAN_OPTIONS": "suppressions=" + str(ROOT / "tests/lsan.supp"),
+}
+
+
+class Count:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.failures = []
+        self.skips = []
+
+    def add_case(self, name, case):
+        if case.find("failure") is not None or case.find("error") is not None:
+            self.fail(name)
+        elif case.find("skipped") is not None or case.get("status") == "notrun":
+            self.skipped += 1
+            self.skips.append(name)
+        else:
+            self.passed += 1
+
+    def fail(self, name):
+        self.failed += 1
+        self.failures.append(name)
+
+
+def run(command, report, count, label):
+    """Runs one program; its report tells the cases, its exit code the rest."""
+    start = time.monotonic()
+    before = count.failed
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, **SANITIZERS},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace", timeout=PROGRAM_LIMIT_S)
+        code, output = done.returncode, done.stdout
+    except subprocess.TimeoutExpired as late:
+        code, output = -1, f"{late.stdout}\n{label} ran past {PROGRAM_LIMIT_S} s"
+    if report and report.exists() and report.stat().st_size:
+        for case in ET.parse(report).iter("testcase"):
+            name = f"{case.get('classname')}.{case.get('name')}"
+            count.add_case(f"{label}: {name}", case)
+    elif not report and code == 0:
+        count.passed += 1
+    # pytest says 5 when it found nothing to run: that is a failure here too.
+    if code != 0 and count.failed == before:
+        count.fail(f"{label} (exit code {code})")
+    if count.failed > before:
+        print(output[-12000:])
+    seconds = time.monotonic() - start
+    verdict = "ok" if count.failed == before else "FAILED"
+    print(f"{verdict:7} {label:40} {seconds:6.1f} s", flush=True)
+
+
+def checks(count, _):
+    for name in ("check_includes.py src", "check_format.sh",
+                 "check_headers.sh build/dev"):
+        tool, *rest = name.split()
+        path = ROOT / "tools" / tool
+        prefix = [sys.executable] if tool.endswith(".py") else ["bash"]
+        run([*prefix, str(path), *rest], None, count, f"checks/{tool}")
+
+
+def programs(stage, count, folder):
+    for program in sorted((ROOT / "build" / stage / "bin").glob("*_test")):
+        report = folder / f"{stage}-{program.name}.xml"
+        run([str(program), f"--gtest_output=xml:{report}"], report, count,
+            f"{stage}/{program.name}")
+
+
+def fuzzers(count):
+    for program in sorted((ROOT / "build/dev/bin").glob("*_fuzz")):
+        run([str(program), "--seconds", str(FUZZ_SECONDS)], None, count,
+            f"dev/{program.name}")
+
+
+def dev(count, folder):
+    programs("dev", count, folder)
+    fuzzers(count)
+
+
+def tsan(count, folder):
+    programs("tsan", count, folder)
+
+
+def release(count, folder):
+    programs("release", count, folder)
+    report = folder / "server.xml"
+    run([sys.executable, "-m", "pytest", "-q", "tests/server",
+         f"--junitxml={report}", "-p", "no:cacheprovider"],
+        report, count, "release/server")
+
+
+def main(stages):
+    count = Count()
+    with tempfile.TemporaryDirectory() as folder:
+        for stage in stages:
+            {"checks": checks, "dev": dev, "tsan": tsan,
+             "release": release}[stage](count, pathlib.Path(folder))
+    for name in count.skips:
+        print(f"skipped {name}")
+    for name in count.failures:
+        print(f"FAILED  {name}")
+    print(f"{count.passed} passed, {count.failed} failed, "
+          f"{count.skipped} skipped")
+    return 1 if count.failed or not count.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
