@@ -34,11 +34,11 @@ inline constexpr int kExitConfig = 78;
 } // namespace parallm
 
 // CHECK(blocks >= 0, "free blocks {}", blocks)
-#define PARALLM_CHECK(condition, ...)                                   \
-  do {                                                                  \
-    if (!(condition)) [[unlikely]] {                                    \
-      throw ::parallm::CheckFailed(fmt::format(                         \
-          "[{}:{}] {} failed: {}", __FILE__, __LINE__, #condition,      \
-          fmt::format(__VA_ARGS__)));                                   \
-    }                                                                   \
+#define PARALLM_CHECK(condition, ...)                              \
+  do {                                                             \
+    if (!(condition)) [[unlikely]] {                               \
+      throw ::parallm::CheckFailed(fmt::format(                    \
+          "[{}:{}] {} failed: {}", __FILE__, __LINE__, #condition, \
+          fmt::format(__VA_ARGS__)));                              \
+    }                                                              \
   } while (false)

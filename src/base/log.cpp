@@ -1,23 +1,66 @@
 #include "base/log.h"
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 
 namespace parallm::log {
 
 namespace {
 
-// %v is not escaped by spdlog; our messages hold no raw control characters
-// because text of clients is never logged.
-constexpr auto kTextPattern = "%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v";
+// %* is the message as EscapedMessage writes it.
+constexpr auto kTextPattern = "%Y-%m-%dT%H:%M:%S.%e %^%l%$ %*";
 constexpr auto kJsonPattern =
-    R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%v"})";
+    R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%*"})";
+
+// A message stays one line whatever a client has put into it, and in a JSON
+// line it stays a JSON string.
+class EscapedMessage : public spdlog::custom_flag_formatter {
+ public:
+  explicit EscapedMessage(Format format) : format_(format) {}
+
+  void format(
+      const spdlog::details::log_msg& message,
+      const std::tm&,
+      spdlog::memory_buf_t& out) override {
+    const auto& text = message.payload;
+    append_escaped({text.data(), text.size()}, format_, out);
+  }
+
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<EscapedMessage>(format_);
+  }
+
+ private:
+  static void append_escaped(
+      std::string_view text, Format format, spdlog::memory_buf_t& out) {
+    for (const char byte : text) {
+      const bool quoted =
+          format == Format::kJson && (byte == '"' || byte == '\\');
+      if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f) {
+        fmt::format_to(
+            std::back_inserter(out), "\\u{:04x}", static_cast<int>(byte));
+        continue;
+      }
+      if (quoted) {
+        out.push_back('\\');
+      }
+      out.push_back(byte);
+    }
+  }
+
+  const Format format_;
+};
 
 } // namespace
 
 void set_up(const std::string& level, Format format) {
-  auto logger = spdlog::stderr_color_mt("parallm");
+  auto logger = std::make_shared<spdlog::logger>(
+      "parallm", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   logger->set_level(spdlog::level::from_str(level));
-  logger->set_pattern(format == Format::kJson ? kJsonPattern : kTextPattern);
+  auto lines = std::make_unique<spdlog::pattern_formatter>();
+  lines->add_flag<EscapedMessage>('*', format)
+      .set_pattern(format == Format::kJson ? kJsonPattern : kTextPattern);
+  logger->set_formatter(std::move(lines));
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
 }

@@ -3,7 +3,8 @@
 #include <spdlog/spdlog.h>
 
 // The one place that knows the logging library. Any thread. Logs go to
-// standard error; no prompt text and no secret is ever logged.
+// standard error; a message is one line, control characters are escaped. No
+// secret is ever logged, and a prompt only if --log-requests full asks for it.
 namespace parallm::log {
 
 using spdlog::debug;
