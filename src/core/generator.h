@@ -17,30 +17,37 @@ struct TextRules {
   std::vector<std::string> stop_strings{};
   bool include_stop_string = false;
   bool skip_special_tokens = true;
+  // The answer goes on with the prompt's text, as of a completion: its first
+  // blank is kept. Else it is a text of its own, as of a chat message.
+  bool continues_prompt = false;
   int min_tokens = 0;         // stop strings do not end the choice before
   bool token_details = false; // fill TextDelta::tokens
 };
 
-// One sampled token, for logprobs and return_token_ids.
+// One sampled token, for logprobs and return_token_ids. It travels with the
+// delta that holds the last byte of its text; tokens without text go along.
 struct TokenDetail {
   TokenId id = kNoToken;
-  int text_bytes = 0; // bytes of answer text this token gave, its own bytes
+  // Bytes of answer text this token gave, its own bytes: those at the end of
+  // Tokenizer::bytes (sentencepiece drops the first space), or those before a
+  // stop string that cut it; 0 for end tokens and what the cut removed.
+  int text_bytes = 0;
   std::optional<TokenLogprobs> logprobs{};
 };
 
 struct ChoiceEnd {
   FinishReason reason{};
-  std::string stop_string{};      // the one that matched
-  TokenId stop_token = kNoToken;  // one of the request's stop_tokens
-  bool overflow = false;          // cancelled: the reader was too slow
+  std::string stop_string{};     // the one that matched
+  TokenId stop_token = kNoToken; // one of the request's stop_tokens
+  bool overflow = false;         // cancelled: the reader was too slow
   SequenceStats stats{};
 };
 
 // What one step, or several while nobody looked, added to one choice.
 struct TextDelta {
-  int request = 0; // index in the job
-  int choice = 0;  // of that request
-  std::string text{}; // whole UTF-8 characters, never part of a stop string
+  int request = 0;        // index in the job
+  int choice = 0;         // of that request
+  std::string text{};     // whole UTF-8 characters, never part of a stop string
   int sampled_tokens = 0; // for usage; end and stop tokens included
   std::vector<TokenDetail> tokens{};            // if token_details
   std::vector<TokenLogprobs> prompt_logprobs{}; // first token has none
@@ -61,6 +68,8 @@ class Reply {
   virtual ~Reply() = default;
   // What is ready; may be empty; never blocks. One delta per choice and step.
   virtual std::vector<TextDelta> take() = 0;
+  // What take() gave may come back, so that it need not allocate again.
+  virtual void reuse(std::vector<TextDelta>) {}
   // Calls `wake` once, on this shard, when take() has something. Check take()
   // first: on one thread nothing can slip in between.
   virtual void wake_once(std::function<void()> wake) = 0;

@@ -15,7 +15,7 @@ struct EngineStatus {
   std::atomic<bool> busy{false};        // there is work to step on
   std::atomic<int> running{0};          // sequences
   std::atomic<int> waiting{0};
-  std::atomic<int> used_blocks{0};      // held by sequences
+  std::atomic<int> used_blocks{0}; // held by sequences
   std::atomic<int> total_blocks{0};
   std::atomic<uint64_t> steps{0};
   std::atomic<uint64_t> failed_steps{0};
@@ -24,6 +24,10 @@ struct EngineStatus {
   std::atomic<uint64_t> generated_tokens{0};
   std::atomic<uint64_t> prefix_queries{0}; // tokens asked for
   std::atomic<uint64_t> prefix_hits{0};    // tokens found
+  // Tokens not found: stored by nobody, in no whole block, to be scored.
+  std::atomic<uint64_t> prefix_misses_absent{0};
+  std::atomic<uint64_t> prefix_misses_tail{0};
+  std::atomic<uint64_t> prefix_misses_scored{0};
 };
 
 } // namespace parallm

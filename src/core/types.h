@@ -48,9 +48,9 @@ struct SamplingParams {
   // Each a token sequence; its last token is masked when the rest has just
   // been generated.
   std::vector<std::vector<TokenId>> bad_words{};
-  uint64_t seed = 0;          // a draw depends on (seed, choice, position)
-  int logprobs = -1;          // alternatives per token; -1: no logprobs
-  int prompt_logprobs = -1;   // the same for the prompt; -1: none
+  uint64_t seed = 0;        // a draw depends on (seed, choice, position)
+  int logprobs = -1;        // alternatives per token; -1: no logprobs
+  int prompt_logprobs = -1; // the same for the prompt; -1: none
   LogprobsMode logprobs_mode = LogprobsMode::kRaw;
 };
 
