@@ -25,6 +25,9 @@ class ChatTemplate {
   // templates keeps "default".
   static std::shared_ptr<const ChatTemplate> load(
       const std::string& folder, const Tokenizer& tokenizer);
+  // A file that holds nothing but the template.
+  static std::shared_ptr<const ChatTemplate> load_file(
+      const std::string& path, const Tokenizer& tokenizer);
   static Result<std::shared_ptr<const ChatTemplate>, TemplateError> compile(
       std::string source, const Tokenizer& tokenizer);
   ~ChatTemplate();

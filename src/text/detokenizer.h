@@ -3,8 +3,13 @@
 #include <string>
 
 #include "text/tokenizer.h"
+#include "text/utf8_stream.h"
 
 namespace parallm {
+
+// Sentencepiece writes a blank before each word and drops the first of a
+// text. An answer that goes on with a text keeps it.
+enum class TextStart : uint8_t { kFresh, kContinued };
 
 // Ids of one choice -> text, token by token. A character whose bytes are not
 // all there yet is held back. Its shard only. Cost: a table look-up and an
@@ -13,7 +18,10 @@ namespace parallm {
 class Detokenizer {
  public:
   // The tokenizer must outlive it.
-  Detokenizer(const Tokenizer& tokenizer, bool skip_special);
+  Detokenizer(
+      const Tokenizer& tokenizer,
+      bool skip_special,
+      TextStart start = TextStart::kFresh);
 
   // Appends the whole characters that `id` completes to `text`.
   void push(TokenId id, std::string& text);
@@ -25,8 +33,8 @@ class Detokenizer {
  private:
   const Tokenizer& tokenizer_;
   bool skip_special_;
-  bool at_start_ = true; // sentencepiece drops the first space
-  std::string held_;     // an incomplete character, at most 3 bytes
+  bool at_start_;
+  Utf8Stream stream_;
   int last_bytes_ = 0;
 };
 

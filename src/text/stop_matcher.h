@@ -20,9 +20,19 @@ class StopMatcher {
   void finish(std::string& out);
 
  private:
-  std::vector<std::string> stops_;
+  // One stop string with its Knuth-Morris-Pratt table.
+  struct Stop {
+    std::string text;
+    std::vector<int> fallback{}; // by length matched, the next shorter one
+    int matched = 0;             // bytes of it that the text now ends with
+  };
+
+  int advance(char byte);
+  void release(size_t kept, std::string& out);
+
+  std::vector<Stop> stops_{};
   bool include_stop_;
-  std::string held_;
+  std::string held_{}; // may still become a stop string
 };
 
 } // namespace parallm

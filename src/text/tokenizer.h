@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/types.h"
+#include "text/special_spellings.h"
 
 namespace parallm {
 
@@ -27,8 +28,7 @@ class Tokenizer {
   ~Tokenizer();
 
   std::vector<TokenId> encode(std::string_view text, EncodeOptions) const;
-  // A rendered chat prompt: special tokens written by the template count,
-  // those spelled in `guarded` text (see ChatTemplate) do not.
+  // Bytes that are no character become U+FFFD; what a Detokenizer gives.
   std::string decode(std::span<const TokenId> ids, bool skip_special) const;
 
   int vocab() const; // one past the largest id
@@ -36,10 +36,19 @@ class Tokenizer {
   // The exact bytes the token adds to a text, in the middle of it; "" for
   // ids without text. Special tokens give their spelling.
   std::string_view bytes(TokenId id) const;
+  // The same for the first token of a text, where a blank may be dropped.
+  std::string_view bytes_at_start(TokenId id) const;
   std::string_view piece(TokenId id) const; // as in the vocabulary: "▁the"
   std::optional<TokenId> id_of(std::string_view piece) const;
   std::optional<TokenId> bos() const;
   std::optional<TokenId> eos() const;
+  // {"bos_token", "<s>"} and like, as the companion files name them.
+  const std::vector<std::pair<std::string, std::string>>& named() const;
+  // The special tokens, found by their spelling in a text.
+  const SpecialSpellings& specials() const;
+  // Text after a special token is encoded as a text of its own, with the
+  // blank that sentencepiece puts in front.
+  bool restarts_after_special() const;
 
  private:
   struct State;
