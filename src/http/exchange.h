@@ -47,7 +47,8 @@ class Exchange {
   const Request& request() const;
   int shard() const;
 
-  // The whole answer at once.
+  // The whole answer at once. Give it a named value or a function's result:
+  // g++ 12 destroys a braced argument of co_await twice (GCC bug 104031).
   Task<> send(Response response);
 
   // An answer in pieces (server-sent events): head first, then any number of
@@ -64,6 +65,9 @@ class Exchange {
   Task<Woken> wait(std::chrono::milliseconds limit);
   void wake();
   bool client_gone() const;
+
+  // For the record of this request: what the log shall say beside its status.
+  void note(std::string text);
 
  private:
   Impl& impl_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 
 namespace parallm::http {
 
+// Called on every shard, on several at once.
 using Handler = std::function<Task<>(Exchange&)>;
 
 enum class Access : uint8_t { kOpen, kUser, kAdmin };
@@ -17,6 +19,9 @@ struct Route {
   std::string path{};   // exact; or ends in "/*", whose match is Request::rest
   Access access = Access::kUser;
   Handler handler{};
+  // Media types of a request body; a request without Content-Type passes.
+  std::vector<std::string> content_types{"application/json"};
+  uint64_t max_body_bytes = 0; // 0: that of the server
 };
 
 // How a refusal of http/ itself (404, 405, 408, 413, 415, 431, 401, 503 ...)

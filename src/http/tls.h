@@ -1,0 +1,14 @@
+#pragma once
+
+#include <boost/asio/ssl/context.hpp>
+#include <memory>
+#include <string>
+
+namespace parallm::http {
+
+// TLS 1.2 or newer with this certificate chain and key, both PEM. Throws
+// StartError if a file is missing or unfit.
+std::unique_ptr<boost::asio::ssl::context> make_tls_context(
+    const std::string& cert_file, const std::string& key_file);
+
+} // namespace parallm::http
