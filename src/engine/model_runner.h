@@ -11,8 +11,9 @@ namespace parallm {
 //   collect()    result of step n, the oldest uncollected; the only wait
 //   sample(n+1)  draw from the logits; by now the tokens of step n are known
 //
-// launch and sample may throw: the rows of that plan have failed. After a
-// throw the runner has forgotten the step and is fit for the next.
+// Each may throw: the rows of that plan have failed. After a throw the runner
+// has forgotten the step and is fit for the next; a step that failed has
+// written to the positions of its own rows or nowhere.
 class ModelRunner {
  public:
   virtual ~ModelRunner() = default;

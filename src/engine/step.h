@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/block_id.h"
 #include "core/types.h"
 
 // The step as a value: built afresh each time, no pointers into anybody's
@@ -14,11 +15,10 @@ namespace parallm {
 
 enum class SeqId : uint64_t {};
 enum class StepId : uint64_t {};
-using BlockId = int32_t;
 
 // What a row asks for besides filling the cache.
 struct Heads {
-  bool sample = false;         // the last position yields a token
+  bool sample = false;          // the last position yields a token
   bool prompt_logprobs = false; // every position scores its next token
 };
 
@@ -56,6 +56,9 @@ struct SlotChange {
   std::vector<TokenId> ending_tokens{}; // masked before min_new_tokens
 };
 
+// Slot changes travel with rows: a plan without rows is not launched. When a
+// step fails, some of its slot changes may have been applied; the scheduler
+// opens a slot anew before it uses it again.
 struct StepPlan {
   StepId id{};
   std::vector<SlotChange> slots{}; // applied first, in order
@@ -64,8 +67,8 @@ struct StepPlan {
 };
 
 struct RowResult {
-  std::vector<TokenId> accepted{}; // 0, 1 or more
-  std::vector<TokenLogprobs> logprobs{}; // of accepted, if asked for
+  std::vector<TokenId> accepted{};              // 0, 1 or more
+  std::vector<TokenLogprobs> logprobs{};        // of accepted, if asked for
   std::vector<TokenLogprobs> prompt_logprobs{}; // of the tokens after
                                                 // begin .. end-1
   std::string error{}; // this row alone failed, the step did not

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "cache/block_id.h"
+#include "core/types.h"
+
+namespace parallm {
+
+// Names a block by all that lies before it: H(parent's key, tokens), where
+// the first parent is made from a salt.
+using PrefixKey = uint64_t;
+
+PrefixKey root_key(uint64_t salt);
+PrefixKey child_key(PrefixKey parent, std::span<const TokenId> tokens);
+
+// Which block holds which stretch of tokens. A hit is believed only after its
+// tokens and its parent's key have been compared, so that a collision of keys
+// costs a miss and never a wrong answer. Engine thread only.
+class PrefixIndex {
+ public:
+  PrefixIndex(int num_blocks, int block_tokens);
+
+  // The block with these tokens after `parent`, or kNoBlock.
+  BlockId find(
+      PrefixKey key, PrefixKey parent, std::span<const TokenId> tokens) const;
+
+  // False, and nothing changed, if the key is taken already.
+  bool insert(
+      BlockId block,
+      PrefixKey key,
+      PrefixKey parent,
+      std::span<const TokenId> tokens);
+
+  void erase(BlockId block);
+  bool contains(BlockId block) const { return entry(block).used; }
+  int size() const { return static_cast<int>(blocks_.size()); }
+
+ private:
+  struct Entry {
+    PrefixKey key = 0;
+    PrefixKey parent = 0;
+    bool used = false;
+  };
+  const Entry& entry(BlockId block) const;
+  std::span<TokenId> tokens_of(BlockId block);
+  std::span<const TokenId> tokens_of(BlockId block) const;
+
+  size_t block_tokens_;
+  std::vector<Entry> entries_;  // by block
+  std::vector<TokenId> tokens_; // (num_blocks, block_tokens)
+  std::unordered_map<PrefixKey, BlockId> blocks_;
+};
+
+} // namespace parallm
