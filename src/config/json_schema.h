@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string>
+
+namespace parallm {
+
+// JSON Schema (2020-12) of the configuration file: every key that it may
+// hold, for editors and checkers.
+std::string config_json_schema();
+
+} // namespace parallm
