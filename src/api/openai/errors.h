@@ -1,0 +1,24 @@
+#pragma once
+
+#include "api/api_error.h"
+#include "core/generator.h"
+#include "http/route.h"
+
+// The OpenAI shape of errors (api.md 3).
+namespace parallm::openai {
+
+// {"error":{message, type, param, code}}
+std::string error_json(const ApiError& error);
+http::Response error_response(const ApiError& error);
+
+// Admission said no: 429 or 503.
+ApiError refusal_error(const Refusal& refusal);
+ApiError timeout_error(); // 408, before the first token
+ApiError engine_error();
+ApiError shutdown_error();
+
+// What http/ refuses by itself.
+http::Response failure_response(
+    const http::Failure& failure, const std::string& path);
+
+} // namespace parallm::openai

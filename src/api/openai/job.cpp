@@ -1,0 +1,406 @@
+#include "api/openai/job.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <random>
+
+#include "api/openai/prompt.h"
+#include "base/hash.h"
+
+namespace parallm::openai {
+
+namespace {
+
+using Prompts = std::vector<EncodedPrompt>;
+
+uint64_t random_seed() {
+  thread_local std::mt19937_64 generator{
+      std::random_device{}() ^ (uint64_t{std::random_device{}()} << 32)};
+  return generator();
+}
+
+// FNV-1a, then mixed; 0 is the salt of requests without one.
+uint64_t salt_of(const std::string& text) {
+  if (text.empty()) {
+    return 0;
+  }
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const char byte : text) {
+    hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3u;
+  }
+  return mix64(hash) | 1;
+}
+
+std::string tier_name(ServiceTier tier) {
+  switch (tier) {
+    case ServiceTier::kFlex:
+      return "flex";
+    case ServiceTier::kPriority:
+      return "priority";
+    case ServiceTier::kFast:
+      return "fast";
+    case ServiceTier::kAuto:
+    case ServiceTier::kDefault:
+      break;
+  }
+  return "default";
+}
+
+ApiError too_long(
+    std::string_view code, std::string_view path, std::string message) {
+  return {
+      .code = std::string(code),
+      .param = std::string(path),
+      .message = std::move(message)};
+}
+
+// Tokens that one choice may have, given its prompt, or why it may not run.
+class Bound {
+ public:
+  Bound(const GenerateFields& request, const AppContext& app)
+      : asked_(request.max_tokens),
+        wanted_(request.max_tokens.value_or(request.default_max_tokens)),
+        context_(app.card.max_model_len),
+        capacity_(app.limits.kv_capacity_tokens),
+        strict_(app.limits.strict_max_tokens) {}
+
+  Result<int, ApiError> of(int64_t prompt, std::string_view path) const {
+    if (prompt > context_ - 1) {
+      return too_long(
+          "context_length_exceeded", path,
+          fmt::format(
+              "'{}': got {} tokens, expected at most {}; the context has {}",
+              path, prompt, context_ - 1, context_));
+    }
+    if (strict_ && asked_ && prompt + *asked_ > context_) {
+      return too_long(
+          "context_length_exceeded", "max_tokens",
+          fmt::format(
+              "'max_tokens': got {}, expected at most {}; the prompt has {} "
+              "tokens, the context {}",
+              *asked_, context_ - prompt, prompt, context_));
+    }
+    return within_memory(prompt, path);
+  }
+
+ private:
+  // A bound that was asked for must fit; one that was not is lowered.
+  Result<int, ApiError> within_memory(
+      int64_t prompt, std::string_view path) const {
+    const auto bound = std::min<int64_t>(wanted_, context_ - prompt);
+    const auto least = asked_ ? bound : 1;
+    if (prompt + least > capacity_) {
+      return too_long(
+          "kv_capacity_exceeded", path,
+          fmt::format(
+              "'{}': {} tokens and {} to generate, but the memory for keys "
+              "and values holds {}",
+              path, prompt, least, capacity_));
+    }
+    return int(std::min(bound, capacity_ - prompt));
+  }
+
+  std::optional<int> asked_;
+  int wanted_;
+  int64_t context_;
+  int64_t capacity_;
+  bool strict_;
+};
+
+// A tokenizer may know more ids than the model has rows.
+Check check_ids(const TokenIds& ids, int vocab, std::string_view path) {
+  const auto beyond = std::find_if(
+      ids.begin(), ids.end(), [vocab](TokenId id) { return id >= vocab; });
+  if (beyond == ids.end()) {
+    return {};
+  }
+  return invalid_value(
+      path, fmt::format("a text with token {}", *beyond),
+      fmt::format("token ids up to {}, which the model has", vocab - 1));
+}
+
+// Words that the model cannot say need no ban.
+std::vector<std::vector<TokenId>> bad_words_of(
+    const GenerateFields& request, const AppContext& app) {
+  auto words = encode_bad_words(request.bad_words, *app.tokenizer);
+  std::erase_if(words, [&](const TokenIds& word) {
+    return check_ids(word, app.card.vocab, "bad_words").has_value();
+  });
+  return words;
+}
+
+EncodeRules encode_rules(
+    const GenerateFields& request, bool add_special, int context) {
+  EncodeRules rules{
+      .add_special_tokens = request.add_special_tokens.value_or(add_special),
+      .skip_special_tokens = request.skip_special_tokens,
+      .truncate_to = request.truncate_prompt_tokens};
+  if (rules.truncate_to == -1) {
+    rules.truncate_to = context - 1;
+  }
+  return rules;
+}
+
+SamplingParams sampling_of(
+    const GenerateFields& request,
+    const AnswerSpec& spec,
+    const AppContext& app) {
+  SamplingParams sampling{
+      .temperature = request.temperature,
+      .top_p = request.top_p,
+      .min_p = request.min_p,
+      .top_k = std::max(request.top_k, 0),
+      .repetition_penalty = request.repetition_penalty,
+      .frequency_penalty = request.frequency_penalty,
+      .presence_penalty = request.presence_penalty,
+      .logit_bias = request.logit_bias,
+      .allowed_tokens = request.allowed_token_ids,
+      .bad_words = bad_words_of(request, app),
+      .seed = request.seed.value_or(random_seed()),
+      .logprobs_mode = request.logprobs_mode};
+  const bool ranks = spec.candidates > spec.n;
+  const bool needs_own = spec.return_token_ids || ranks;
+  sampling.logprobs = std::max(spec.logprobs, needs_own ? 0 : -1);
+  sampling.prompt_logprobs =
+      std::max(spec.prompt_logprobs, spec.echo ? spec.logprobs : -1);
+  return sampling;
+}
+
+TextRules text_rules(const GenerateFields& request, int logprobs) {
+  return {
+      .stop_strings = request.stop,
+      .include_stop_string = request.include_stop,
+      .skip_special_tokens = request.skip_special_tokens,
+      .min_tokens = request.min_tokens,
+      .token_details = logprobs >= 0};
+}
+
+std::optional<std::chrono::milliseconds> timeout_of(
+    const GenerateFields& request, const ApiLimits& limits) {
+  using std::chrono::milliseconds;
+  if (request.timeout_s) {
+    const auto whole_ms = int64_t(*request.timeout_s * 1000);
+    return milliseconds(std::max<int64_t>(whole_ms, 1));
+  }
+  return limits.request_timeout.count() > 0
+             ? std::optional(limits.request_timeout)
+             : std::nullopt;
+}
+
+AnswerSpec common_spec(const GenerateFields& request, const AppContext& app) {
+  AnswerSpec spec{
+      .model = request.model,
+      .service_tier = tier_name(request.service_tier),
+      .inert = request.inert,
+      .n = request.n,
+      .candidates = request.n,
+      .prompt_logprobs = request.prompt_logprobs.value_or(-1),
+      .return_token_ids = request.return_token_ids,
+      .return_timings = request.return_timings,
+      .stream = request.stream,
+      .include_usage = request.include_usage,
+      .continuous_usage = request.continuous_usage_stats,
+      .obfuscate = request.include_obfuscation,
+      .stream_interval = request.stream_interval,
+      .timeout = timeout_of(request, app.limits)};
+  if (request.has_metadata) {
+    spec.metadata_json = json::serialize(request.metadata);
+  }
+  return spec;
+}
+
+// What all prompts of a job share.
+GenerateRequest request_pattern(
+    const GenerateFields& request,
+    const AnswerSpec& spec,
+    const AppContext& app) {
+  return {
+      .choices = spec.candidates,
+      .min_new_tokens = request.min_tokens,
+      .sampling = sampling_of(request, spec, app),
+      .end_tokens = request.ignore_eos ? TokenIds{} : app.card.end_tokens,
+      .stop_tokens = request.stop_token_ids,
+      .priority = request.priority.value_or(0),
+      .cache_salt = salt_of(request.cache_salt)};
+}
+
+std::string prompt_path(bool several, std::string_view name, size_t index) {
+  return several ? fmt::format("{}[{}]", name, index) : std::string(name);
+}
+
+PromptSpec prompt_spec(const EncodedPrompt& prompt, const AnswerSpec& spec) {
+  PromptSpec shown{.tokens = int(prompt.ids.size())};
+  if (spec.shows_prompt()) {
+    shown.ids = prompt.ids;
+  }
+  if (spec.echo) {
+    shown.text = prompt.text;
+  }
+  return shown;
+}
+
+// Where the prompts came from, which decides how the answer's text begins.
+enum class Source : uint8_t { kMessages, kPrompt };
+
+Result<Prepared, ApiError> assemble(
+    const GenerateFields& request,
+    AnswerSpec spec,
+    Prompts prompts,
+    Source source,
+    const AppContext& app) {
+  const bool continues = source == Source::kPrompt;
+  const std::string_view path = continues ? "prompt" : "messages";
+  const auto pattern = request_pattern(request, spec, app);
+  const Bound bound(request, app);
+  Prepared prepared{.spec = std::move(spec)};
+  prepared.job.rules = text_rules(request, pattern.sampling.logprobs);
+  for (size_t index = 0; index < prompts.size(); ++index) {
+    auto& prompt = prompts[index];
+    const auto where = prompt_path(prompts.size() > 1, path, index);
+    if (auto wrong = check_ids(prompt.ids, app.card.vocab, where)) {
+      return *wrong;
+    }
+    auto tokens = bound.of(int64_t(prompt.ids.size()), where);
+    if (!tokens) {
+      return tokens.error();
+    }
+    prepared.spec.prompts.push_back(prompt_spec(prompt, prepared.spec));
+    prepared.job.rules.continues_prompt |= continues && !prompt.text.empty();
+    auto& part = prepared.job.requests.emplace_back(pattern);
+    part.prompt = std::move(prompt.ids);
+    part.max_new_tokens = tokens.value();
+    part.min_new_tokens = std::min(part.min_new_tokens, tokens.value());
+  }
+  return prepared;
+}
+
+// Defaults that come from the checkpoint.
+template <class Request>
+Request with_defaults(const SamplingDefaults& defaults) {
+  Request request;
+  request.temperature = defaults.temperature;
+  request.top_p = defaults.top_p;
+  request.min_p = defaults.min_p;
+  request.top_k = defaults.top_k;
+  request.repetition_penalty = defaults.repetition_penalty;
+  return request;
+}
+
+Check check_choices(const AnswerSpec& spec, size_t prompts, int limit) {
+  const auto choices = prompts * size_t(spec.candidates);
+  if (choices <= size_t(limit)) {
+    return {};
+  }
+  return invalid_value(
+      "n", fmt::format("{} choices in all", choices),
+      fmt::format("at most {}", limit));
+}
+
+Result<Prompts, ApiError> encode_inputs(
+    const CompletionRequest& request, const AppContext& app) {
+  const auto rules = encode_rules(request, true, app.card.max_model_len);
+  Prompts prompts;
+  for (size_t index = 0; index < request.prompts.size(); ++index) {
+    auto prompt = encode_input(
+        request.prompts[index], rules, *app.tokenizer,
+        prompt_path(request.prompts.size() > 1, "prompt", index));
+    if (!prompt) {
+      return prompt.error();
+    }
+    prompts.push_back(std::move(prompt.value()));
+  }
+  return prompts;
+}
+
+AnswerSpec chat_spec(const ChatRequest& request, const AppContext& app) {
+  auto spec = common_spec(request, app);
+  spec.logprobs = request.logprobs ? request.top_logprobs : -1;
+  return spec;
+}
+
+AnswerSpec completion_spec(
+    const CompletionRequest& request, const AppContext& app) {
+  auto spec = common_spec(request, app);
+  spec.logprobs = request.logprobs.value_or(-1);
+  spec.candidates = request.best_of.value_or(request.n);
+  spec.echo = request.echo;
+  return spec;
+}
+
+// The part of a request that needs the model's template and tokenizer.
+Result<Prepared, ApiError> plan_chat(
+    const ChatRequest& request, const Service& service) {
+  const auto& app = service.app;
+  auto spec = chat_spec(request, app);
+  if (auto wrong = check_choices(spec, 1, app.limits.max_choices)) {
+    return *wrong;
+  }
+  auto prompt = encode_chat(
+      request.prompt, encode_rules(request, false, app.card.max_model_len), app,
+      service.knows_developer);
+  if (!prompt) {
+    return prompt.error();
+  }
+  Prompts prompts;
+  prompts.push_back(std::move(prompt.value()));
+  return assemble(
+      request, std::move(spec), std::move(prompts), Source::kMessages, app);
+}
+
+Result<Prepared, ApiError> plan_completion(
+    const CompletionRequest& request, const AppContext& app) {
+  auto spec = completion_spec(request, app);
+  if (auto wrong =
+          check_choices(spec, request.prompts.size(), app.limits.max_choices)) {
+    return *wrong;
+  }
+  auto prompts = encode_inputs(request, app);
+  if (!prompts) {
+    return prompts.error();
+  }
+  return assemble(
+      request, std::move(spec), std::move(prompts.value()), Source::kPrompt,
+      app);
+}
+
+} // namespace
+
+Result<Prepared, ApiError> prepare_chat(
+    std::string_view body, const Service& service) {
+  auto object = parse_object(body);
+  if (!object) {
+    return object.error();
+  }
+  auto request = read_chat(
+      object.value(), service.tables,
+      with_defaults<ChatRequest>(service.app.card.defaults));
+  if (!request) {
+    return request.error();
+  }
+  if (auto wrong = check_model(service.app.card, request.value().model)) {
+    return *wrong;
+  }
+  return plan_chat(request.value(), service);
+}
+
+Result<Prepared, ApiError> prepare_completion(
+    std::string_view body, const Service& service) {
+  auto object = parse_object(body);
+  if (!object) {
+    return object.error();
+  }
+  auto request = read_completion(
+      object.value(), service.tables,
+      with_defaults<CompletionRequest>(service.app.card.defaults));
+  if (!request) {
+    return request.error();
+  }
+  if (auto wrong = check_model(service.app.card, request.value().model)) {
+    return *wrong;
+  }
+  return plan_completion(request.value(), service.app);
+}
+
+} // namespace parallm::openai

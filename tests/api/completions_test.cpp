@@ -1,0 +1,210 @@
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "tests/api/site.h"
+
+// POST /v1/completions through sockets, delivery and engine.
+namespace parallm::testing {
+namespace {
+
+constexpr auto kPath = "/v1/completions";
+
+json::array choices_of(const Answer& answer) {
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  return object_of(answer).at("choices").as_array();
+}
+
+std::string text_of(const json::value& choice) {
+  return string_of(choice.at("text"));
+}
+
+size_t size_of(const json::value& logprobs, std::string_view member) {
+  return logprobs.at(member).as_array().size();
+}
+
+TEST(Completions, AnswersWhole) {
+  Site site;
+  const auto answer = site.post(kPath, completion_body({{"max_tokens", 100}}));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const auto body = object_of(answer);
+  EXPECT_TRUE(string_of(body.at("id")).starts_with("cmpl-"));
+  EXPECT_EQ(body.at("object"), "text_completion");
+  EXPECT_EQ(text_of(body.at("choices").at(0)), kStory);
+  EXPECT_TRUE(body.at("choices").at(0).at("logprobs").is_null());
+}
+
+TEST(Completions, AreSixteenTokensLongByDefault) {
+  Site site;
+  const auto body = object_of(site.post(kPath, completion_body()));
+  EXPECT_EQ(body.at("usage").at("completion_tokens").as_int64(), 16);
+  EXPECT_EQ(body.at("choices").at(0).at("finish_reason"), "length");
+}
+
+TEST(Completions, NumbersChoicesPromptByPrompt) {
+  Site site;
+  const auto fields = [](bool stream) {
+    return completion_body(
+        {{"prompt", {"a", "b"}},
+         {"n", 2},
+         {"stream", stream},
+         {"max_tokens", 40}});
+  };
+  const auto whole = choices_of(site.post(kPath, fields(false)));
+  ASSERT_EQ(whole.size(), 4u);
+  std::map<int64_t, std::string> texts;
+  const auto events = events_of(site.post(kPath, fields(true)).body);
+  EXPECT_TRUE(events.done);
+  for (const auto& chunk : events.chunks) {
+    const auto& choice = chunk.at("choices").at(0);
+    texts[choice.at("index").as_int64()] += text_of(choice);
+  }
+  for (int64_t index = 0; index < 4; ++index) {
+    EXPECT_EQ(whole[size_t(index)].at("index").as_int64(), index);
+    EXPECT_EQ(texts.at(index), text_of(whole[size_t(index)]));
+  }
+  EXPECT_EQ(texts.at(0), texts.at(2));
+  EXPECT_NE(texts.at(0), texts.at(1));
+}
+
+TEST(Completions, ListsLogprobsInArraysOfEqualLength) {
+  Site site;
+  const auto choices = choices_of(site.post(
+      kPath, completion_body({{"logprobs", 2}, {"max_tokens", 100}})));
+  const auto& logprobs = choices[0].at("logprobs");
+  const auto count = size_of(logprobs, "tokens");
+  EXPECT_EQ(count, site.story_tokens() + 1); // the end token as well
+  EXPECT_EQ(size_of(logprobs, "token_logprobs"), count);
+  EXPECT_EQ(size_of(logprobs, "top_logprobs"), count);
+  EXPECT_EQ(size_of(logprobs, "text_offset"), count);
+  const std::u32string_view whole = U"It's a \"small\" world;\n5 € 😀 \\ end.";
+  EXPECT_EQ(
+      logprobs.at("text_offset").as_array().back().as_int64(),
+      int64_t(whole.size()));
+}
+
+TEST(Completions, NamesTokensThatAreNotWholeCharacters) {
+  Site site;
+  const auto choices = choices_of(site.post(
+      kPath, completion_body({{"logprobs", 0}, {"max_tokens", 100}})));
+  int broken = 0;
+  for (const auto& token : choices[0].at("logprobs").at("tokens").as_array()) {
+    broken += string_of(token).starts_with("bytes:\\x") ? 1 : 0;
+  }
+  EXPECT_GE(broken, 2); // the emoji has at least two tokens
+  for (const auto& top :
+       choices[0].at("logprobs").at("top_logprobs").as_array()) {
+    EXPECT_EQ(top.as_object().size(), 1u);
+  }
+}
+
+TEST(Completions, EchoesThePromptWithItsScores) {
+  Site site;
+  const auto fields = [](bool stream) {
+    return completion_body(
+        {{"echo", true},
+         {"logprobs", 1},
+         {"max_tokens", 100},
+         {"stream", stream}});
+  };
+  const auto choices = choices_of(site.post(kPath, fields(false)));
+  const std::string expected = "Once" + std::string(kStory);
+  EXPECT_EQ(text_of(choices[0]), expected);
+  const auto& logprobs = choices[0].at("logprobs").as_object();
+  EXPECT_TRUE(logprobs.at("token_logprobs").at(0).is_null());
+  EXPECT_TRUE(logprobs.at("top_logprobs").at(0).is_null());
+  EXPECT_FALSE(logprobs.at("token_logprobs").at(1).is_null());
+  EXPECT_EQ(logprobs.at("tokens").at(0), "<|bos|>");
+  EXPECT_EQ(logprobs.at("text_offset").at(1).as_int64(), 0);
+
+  std::string streamed;
+  std::map<std::string, json::array> joined;
+  for (const auto& chunk :
+       events_of(site.post(kPath, fields(true)).body).chunks) {
+    const auto& choice = chunk.at("choices").at(0);
+    streamed += text_of(choice);
+    if (!choice.at("logprobs").is_null()) {
+      for (const auto& member : choice.at("logprobs").as_object()) {
+        auto& list = joined[std::string(member.key())];
+        const auto& more = member.value().as_array();
+        list.insert(list.end(), more.begin(), more.end());
+      }
+    }
+  }
+  EXPECT_EQ(streamed, expected);
+  for (const auto& member : logprobs) {
+    EXPECT_EQ(joined.at(std::string(member.key())), member.value().as_array())
+        << member.key();
+  }
+}
+
+TEST(Completions, ScoresAPromptWithoutGenerating) {
+  Site site;
+  const auto answer = site.post(
+      kPath,
+      completion_body({{"echo", true}, {"logprobs", 0}, {"max_tokens", 0}}));
+  const auto choices = choices_of(answer);
+  EXPECT_EQ(text_of(choices[0]), "Once");
+  EXPECT_EQ(choices[0].at("finish_reason"), "length");
+  const auto body = object_of(answer);
+  EXPECT_EQ(body.at("usage").at("completion_tokens").as_int64(), 0);
+  EXPECT_EQ(
+      int64_t(size_of(choices[0].at("logprobs"), "tokens")),
+      body.at("usage").at("prompt_tokens").as_int64());
+}
+
+TEST(Completions, ShowsTheBestOfMoreCandidates) {
+  Site site;
+  const auto answer = site.post(
+      kPath, completion_body({{"best_of", 4}, {"n", 2}, {"max_tokens", 5}}));
+  const auto choices = choices_of(answer);
+  ASSERT_EQ(choices.size(), 2u);
+  EXPECT_EQ(choices[1].at("index").as_int64(), 1);
+  EXPECT_TRUE(choices[0].at("logprobs").is_null());
+  EXPECT_EQ(
+      object_of(answer).at("usage").at("completion_tokens").as_int64(), 20);
+}
+
+TEST(Completions, TakesTokenIdsAndShowsThemInEachChoice) {
+  Site site;
+  const auto choices = choices_of(site.post(
+      kPath, completion_body(
+                 {{"prompt", {{5, 6}, {7}}}, {"return_token_ids", true}})));
+  ASSERT_EQ(choices.size(), 2u);
+  EXPECT_EQ(json::serialize(choices[0].at("prompt_token_ids")), "[5,6]");
+  EXPECT_EQ(json::serialize(choices[1].at("prompt_token_ids")), "[7]");
+}
+
+TEST(Completions, BeginsAnEmptyPromptWithBos) {
+  Site site;
+  for (const json::value& prompt :
+       {json::value(""), json::value(json::array{json::array{}})}) {
+    const auto body =
+        object_of(site.post(kPath, completion_body({{"prompt", prompt}})));
+    EXPECT_EQ(body.at("usage").at("prompt_tokens").as_int64(), 1);
+  }
+}
+
+TEST(Completions, NamesThePromptThatIsTooLong) {
+  Site site;
+  const auto answer = site.post(
+      kPath, completion_body({{"prompt", {"a", std::string(2000, 'x')}}}));
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(object_of(answer).at("error").at("param"), "prompt[1]");
+}
+
+TEST(Completions, ShowsSpecialTokensWhenAsked) {
+  SiteSettings settings;
+  settings.story = "a<|im_start|>b";
+  Site site(settings);
+  const auto text = [&](bool skip) {
+    const auto body =
+        completion_body({{"skip_special_tokens", skip}, {"max_tokens", 3}});
+    return text_of(choices_of(site.post(kPath, body))[0]);
+  };
+  EXPECT_EQ(text(true), "ab");
+  EXPECT_EQ(text(false), "a<|im_start|>b");
+}
+
+} // namespace
+} // namespace parallm::testing

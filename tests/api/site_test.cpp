@@ -1,0 +1,140 @@
+#include <gtest/gtest.h>
+
+#include "api/headers.h"
+#include "api/health.h"
+#include "tests/api/site.h"
+
+// The endpoints that do not generate.
+namespace parallm::testing {
+namespace {
+
+TEST(Models, AreListedWithWhatClientsMayKnow) {
+  SiteSettings settings;
+  settings.aliases = {"other/name", "*"};
+  Site site(settings);
+  const auto list = object_of(site.get("/v1/models"));
+  EXPECT_EQ(list.at("object"), "list");
+  const auto& data = list.at("data").as_array();
+  ASSERT_EQ(data.size(), 2u);
+  EXPECT_EQ(data[0].at("id"), "tiny-chat");
+  EXPECT_EQ(data[0].at("object"), "model");
+  EXPECT_EQ(data[0].at("owned_by"), "mlx_parallm");
+  EXPECT_EQ(data[0].at("status"), "loaded");
+  EXPECT_EQ(data[0].at("max_model_len").as_int64(), kContext);
+  const auto one = object_of(site.get("/v1/models/other%2Fname"));
+  EXPECT_EQ(one.at("id"), "other/name");
+}
+
+TEST(Models, ThatAreNotServedAre404) {
+  Site site;
+  const auto answer = site.get("/v1/models/nobody/knows");
+  EXPECT_EQ(answer.status, 404);
+  EXPECT_EQ(object_of(answer).at("error").at("code"), "model_not_found");
+}
+
+TEST(Health, FollowsTheHeartbeat) {
+  EngineStatus status;
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now().time_since_epoch());
+  const std::chrono::milliseconds limit(30'000);
+  status.heartbeat_ms = now.count() - 31'000;
+  EXPECT_FALSE(is_stalled(status, limit)); // idle
+  status.busy = true;
+  EXPECT_TRUE(is_stalled(status, limit));
+  status.heartbeat_ms = now.count();
+  EXPECT_FALSE(is_stalled(status, limit));
+}
+
+TEST(Health, TellsWhatIsTheMatter) {
+  Site site;
+  EXPECT_EQ(site.get("/health").body, R"({"status":"ok"})");
+  EXPECT_EQ(site.get("/health/ready").status, 200);
+  site.status.state = EngineState::kDraining;
+  EXPECT_EQ(site.get("/health").status, 200);
+  EXPECT_EQ(site.get("/health/ready").body, R"({"status":"draining"})");
+  site.status.state = EngineState::kFailed;
+  EXPECT_EQ(site.get("/health").status, 503);
+  EXPECT_EQ(site.get("/health/ready").status, 503);
+}
+
+TEST(Health, ProbesByGeneratingAToken) {
+  Site site;
+  EXPECT_EQ(site.get("/health_generate").body, R"({"status":"ok"})");
+  EXPECT_EQ(site.get("/health/ready?a=b&probe=1").status, 200);
+  EXPECT_GT(site.status.generated_tokens, 0u);
+}
+
+TEST(Health, ProbeFailsWithTheEngine) {
+  SiteSettings settings;
+  settings.failing_step = 1;
+  Site site(settings);
+  const auto answer = site.get("/health_generate");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.body, R"({"status":"failed"})");
+}
+
+TEST(Health, ProbeGivesUpWhenNothingComes) {
+  SiteSettings settings;
+  settings.limits.stall_timeout = std::chrono::milliseconds(20);
+  Site site(settings);
+  site.brake.hold();
+  EXPECT_EQ(site.get("/health_generate").body, R"({"status":"stalled"})");
+}
+
+TEST(Metrics, ArePrometheusText) {
+  Site site;
+  const auto answer = site.get("/metrics");
+  EXPECT_EQ(answer.body, "up 1\n");
+  EXPECT_EQ(
+      answer.header("content-type"),
+      "text/plain; version=0.0.4; charset=utf-8");
+}
+
+TEST(Tokenize, GoesThereAndBack) {
+  Site site;
+  const std::string text(kStory);
+  const auto tokens = object_of(site.post(
+      "/v1/tokenize", json::object{
+                          {"model", "tiny-chat"},
+                          {"prompt", text},
+                          {"return_token_strs", true},
+                          {"add_special_tokens", false}}));
+  const auto& ids = tokens.at("tokens").as_array();
+  EXPECT_EQ(tokens.at("count").as_int64(), int64_t(ids.size()));
+  EXPECT_EQ(tokens.at("token_strs").as_array().size(), ids.size());
+  EXPECT_EQ(tokens.at("max_model_len").as_int64(), kContext);
+  const auto back = object_of(site.post(
+      "/detokenize", json::object{{"model", "tiny-chat"}, {"tokens", ids}}));
+  EXPECT_EQ(string_of(back.at("prompt")), text);
+}
+
+TEST(Tokenize, AddsSpecialTokensUnlessToldNotTo) {
+  Site site;
+  const auto first = object_of(site.post(
+      "/tokenize", json::object{{"model", "tiny-chat"}, {"prompt", "a"}}));
+  EXPECT_EQ(first.at("tokens").at(0).as_int64(), 0);
+}
+
+TEST(Errors, OfTheTransportHaveTheSameShape) {
+  Site site;
+  const auto missing = site.get("/nowhere");
+  EXPECT_EQ(missing.status, 404);
+  EXPECT_EQ(object_of(missing).at("error").at("code"), "not_found");
+  const auto wrong = site.get("/v1/completions");
+  EXPECT_EQ(wrong.status, 405);
+  EXPECT_EQ(object_of(wrong).at("error").at("type"), "invalid_request_error");
+  EXPECT_EQ(site.get("/v1/chat/completions").status, 404);
+}
+
+TEST(InertHeader, CarriesNoBytesThatEndAHeader) {
+  http::Headers headers;
+  add_inert_header({"a", "b\r\nx: y", "\xc3\xa4,"}, headers);
+  ASSERT_EQ(headers.size(), 1u);
+  EXPECT_EQ(headers[0].second, "a,b%0D%0Ax:%20y,%C3%A4%2C");
+  http::Headers none;
+  add_inert_header({}, none);
+  EXPECT_TRUE(none.empty());
+}
+
+} // namespace
+} // namespace parallm::testing
