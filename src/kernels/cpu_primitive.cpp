@@ -1,0 +1,56 @@
+#include "kernels/cpu_primitive.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace parallm {
+
+mx::Stream kernel_stream() {
+  return mx::to_stream(mx::StreamOrDevice{});
+}
+
+bool on_cpu(const mx::Stream& stream) {
+  return stream.device == mx::Device::cpu;
+}
+
+void CpuPrimitive::eval_gpu(
+    const std::vector<mx::array>&, std::vector<mx::array>&) {
+  throw std::logic_error(fmt::format("[{}] is a kernel for the CPU", name_));
+}
+
+void allocate(mx::array& out) {
+  out.set_data(mx::allocator::malloc(out.nbytes()));
+}
+
+RowMajor::RowMajor(const mx::array& array)
+    : first_(array.data<char>()),
+      item_bytes_(array.itemsize()),
+      contiguous_(array.flags().row_contiguous),
+      shape_(array.shape()),
+      strides_(array.strides()) {
+}
+
+const void* RowMajor::data() {
+  if (contiguous_) {
+    return first_;
+  }
+  if (copy_.empty()) {
+    gather(0, first_);
+  }
+  return copy_.data();
+}
+
+void RowMajor::gather(size_t axis, const char* from) {
+  if (axis == shape_.size()) {
+    copy_.insert(copy_.end(), from, from + item_bytes_);
+    return;
+  }
+  for (int i = 0; i < shape_[axis]; ++i) {
+    gather(
+        axis + 1,
+        from + i * strides_[axis] * static_cast<int64_t>(item_bytes_));
+  }
+}
+
+} // namespace parallm

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <mlx/mlx.h>
+
+#include "base/check.h"
+#include "kernels/floats.h"
+
+namespace parallm {
+
+inline FloatType float_type(mlx::core::Dtype dtype) {
+  PARALLM_CHECK(
+      dtype == mlx::core::float32 || dtype == mlx::core::float16 ||
+          dtype == mlx::core::bfloat16,
+      "kernels take f32, f16 and bf16");
+  return dtype == mlx::core::float32   ? FloatType::kF32
+         : dtype == mlx::core::float16 ? FloatType::kF16
+                                       : FloatType::kBF16;
+}
+
+} // namespace parallm

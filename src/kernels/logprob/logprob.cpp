@@ -1,0 +1,88 @@
+#include "kernels/logprob/logprob.h"
+
+#include <mlx/backend/cpu/encoder.h>
+
+#include <algorithm>
+
+#include "kernels/cpu_primitive.h"
+
+namespace parallm {
+namespace {
+
+struct Destination {
+  float* logprobs;
+  int32_t* ranks;
+  int32_t* top_ids;
+  float* top_logprobs;
+  int alternatives;
+};
+
+void score_all(
+    const float* values,
+    const int32_t* tokens,
+    int vocab,
+    const std::vector<int32_t>& rows,
+    Destination to) {
+  for (int32_t row : rows) {
+    const TokenScore score = score_row(
+        values + static_cast<int64_t>(row) * vocab, vocab, tokens[row],
+        to.alternatives, to.top_ids, to.top_logprobs);
+    *to.logprobs++ = score.logprob;
+    *to.ranks++ = score.rank;
+    to.top_ids += to.alternatives;
+    to.top_logprobs += to.alternatives;
+  }
+}
+
+// inputs: values (M, V) and tokens (M); outputs as in Scores.
+class ScoreTokens : public CpuPrimitive {
+ public:
+  ScoreTokens(mx::Stream stream, std::vector<int32_t> rows)
+      : CpuPrimitive(stream, "ScoreTokens"), rows_(std::move(rows)) {}
+
+  void eval_cpu(
+      const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
+    std::for_each(out.begin(), out.end(), allocate);
+    const Destination to{
+        out[0].data<float>(), out[1].data<int32_t>(), out[2].data<int32_t>(),
+        out[3].data<float>(), out[2].shape(1)};
+    mx::cpu::get_command_encoder(stream()).dispatch(
+        [values = RowMajor(in[0]), tokens = RowMajor(in[1]),
+         vocab = in[0].shape(1), rows = rows_, to]() mutable {
+          score_all(
+              static_cast<const float*>(values.data()),
+              static_cast<const int32_t*>(tokens.data()), vocab, rows, to);
+        });
+  }
+
+ private:
+  std::vector<int32_t> rows_;
+};
+
+Scores score_on_cpu(
+    const mx::array& values,
+    const mx::array& tokens,
+    std::vector<int32_t> rows,
+    int alternatives) {
+  const int count = static_cast<int>(rows.size());
+  auto out = mx::array::make_arrays(
+      {{count}, {count}, {count, alternatives}, {count, alternatives}},
+      {mx::float32, mx::int32, mx::int32, mx::float32},
+      std::make_shared<ScoreTokens>(kernel_stream(), std::move(rows)),
+      {values, tokens});
+  return {out[0], out[1], out[2], out[3]};
+}
+
+} // namespace
+
+Scores score(
+    const mx::array& values,
+    const mx::array& tokens,
+    std::vector<int32_t> rows,
+    int alternatives) {
+  return on_cpu(kernel_stream())
+             ? score_on_cpu(values, tokens, std::move(rows), alternatives)
+             : score_reference(values, tokens, rows, alternatives);
+}
+
+} // namespace parallm

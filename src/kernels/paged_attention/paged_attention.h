@@ -1,0 +1,50 @@
+#pragma once
+
+#include <mlx/mlx.h>
+
+#include <vector>
+
+namespace parallm {
+
+namespace mx = mlx::core;
+
+// Which tokens of a step belong to which sequence, on the host for the
+// reference and on the device for kernels. Letters: T tokens and R rows of the
+// step, H query heads, G key/value heads, D width of a head.
+struct PagedStep {
+  struct Row {
+    int first_token = 0; // in the step
+    int begin = 0;       // positions [begin, end) in its own sequence
+    int end = 0;
+  };
+  std::vector<Row> rows;
+  mx::array tables;     // (R, widest) int32 block ids, padded with 0
+  mx::array token_rows; // (T) int32: the row of each token
+  mx::array positions;  // (T) int32: its place in its own sequence
+};
+
+struct PagedAttentionOptions {
+  float scale = 1.0f;
+  int window = 0; // 0: all earlier positions; W: the last W, itself included
+};
+
+// q (T, H, D), pools (blocks, block_tokens, G, D) -> (T, H, D) of q's type.
+// Sums in float32. Each (token, head) is summed in one order that depends on
+// its own position alone: the same bits in any batch, chunked or not. Lazy.
+mx::array paged_attention(
+    const mx::array& q,
+    const mx::array& key_pool,
+    const mx::array& value_pool,
+    const PagedStep& step,
+    const PagedAttentionOptions& options);
+
+// The same in MLX's own operations: for devices without a kernel, and for
+// tests. Not the same bits.
+mx::array paged_attention_reference(
+    const mx::array& q,
+    const mx::array& key_pool,
+    const mx::array& value_pool,
+    const PagedStep& step,
+    const PagedAttentionOptions& options);
+
+} // namespace parallm

@@ -1,0 +1,142 @@
+#include "kernels/rope/rope.h"
+
+#include <mlx/backend/cpu/encoder.h>
+
+#include <cmath>
+
+#include "base/check.h"
+#include "kernels/cpu_primitive.h"
+#include "kernels/float_type.h"
+
+namespace parallm {
+namespace {
+
+struct RopeArgs {
+  FloatType type;
+  RopePairs pairs;
+  int tokens;
+  int heads;
+  int width;
+  const void* x;
+  const int32_t* positions;
+  const float* frequencies;
+  void* out;
+};
+
+// Cosines, then sines, of one token's angles.
+void angles(const RopeArgs& a, int position, float* cosines, float* sines) {
+  for (int i = 0; i < a.width / 2; ++i) {
+    const float angle = static_cast<float>(position) * a.frequencies[i];
+    cosines[i] = std::cos(angle);
+    sines[i] = std::sin(angle);
+  }
+}
+
+void turn(
+    RopePairs pairs,
+    int half,
+    const float* cosines,
+    const float* sines,
+    float* head) {
+  const bool halves = pairs == RopePairs::kHalves;
+  for (int i = 0; i < half; ++i) {
+    float& first = head[halves ? i : 2 * i];
+    float& second = head[halves ? i + half : 2 * i + 1];
+    const float a = first, b = second;
+    first = a * cosines[i] - b * sines[i];
+    second = a * sines[i] + b * cosines[i];
+  }
+}
+
+void rope_tokens(const RopeArgs& a) {
+  const int half = a.width / 2;
+  std::vector<float> cosines(half), sines(half);
+  std::vector<float> head(simd::round_up(a.width));
+  size_t offset = 0;
+  for (int t = 0; t < a.tokens; ++t) {
+    angles(a, a.positions[t], cosines.data(), sines.data());
+    for (int h = 0; h < a.heads; ++h) {
+      simd::load_row(
+          a.type, head.data(), static_cast<const char*>(a.x) + offset, a.width);
+      turn(a.pairs, half, cosines.data(), sines.data(), head.data());
+      store_row(
+          a.type, static_cast<char*>(a.out) + offset, head.data(), a.width);
+      offset += a.width * float_bytes(a.type);
+    }
+  }
+}
+
+// inputs: x, positions, frequencies
+class Rope : public CpuPrimitive {
+ public:
+  Rope(mx::Stream stream, RopePairs pairs)
+      : CpuPrimitive(stream, "parallm::Rope"), pairs_(pairs) {}
+
+  void eval_cpu(
+      const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
+    allocate(out[0]);
+    auto& encoder = mx::cpu::get_command_encoder(stream());
+    for (const auto& array : in) {
+      encoder.set_input_array(array);
+    }
+    encoder.set_output_array(out[0]);
+    RopeArgs args{
+        .type = float_type(in[0].dtype()),
+        .pairs = pairs_,
+        .tokens = in[0].shape(0),
+        .heads = in[0].shape(1),
+        .width = in[0].shape(2),
+        .x = nullptr,
+        .positions = nullptr,
+        .frequencies = nullptr,
+        .out = out[0].data<char>()};
+    encoder.dispatch([args, x = RowMajor(in[0]), positions = RowMajor(in[1]),
+                      frequencies = RowMajor(in[2])]() mutable {
+      args.x = x.data();
+      args.positions = static_cast<const int32_t*>(positions.data());
+      args.frequencies = static_cast<const float*>(frequencies.data());
+      rope_tokens(args);
+    });
+  }
+
+ private:
+  RopePairs pairs_;
+};
+
+} // namespace
+
+mx::array rope(
+    const mx::array& x,
+    const mx::array& positions,
+    const mx::array& frequencies,
+    RopePairs pairs) {
+  const auto stream = kernel_stream();
+  if (!on_cpu(stream)) {
+    return rope_reference(x, positions, frequencies, pairs);
+  }
+  PARALLM_CHECK(
+      x.ndim() == 3 && positions.shape() == mx::Shape{x.shape(0)} &&
+          frequencies.shape() == mx::Shape{x.shape(2) / 2} &&
+          x.shape(2) % 2 == 0 && positions.dtype() == mx::int32 &&
+          frequencies.dtype() == mx::float32,
+      "rope of {} tokens, width {}", x.shape(0), x.shape(-1));
+  return mx::array(
+      x.shape(), x.dtype(), std::make_shared<Rope>(stream, pairs),
+      {x, positions, frequencies});
+}
+
+mx::array rope_reference(
+    const mx::array& x,
+    const mx::array& positions,
+    const mx::array& frequencies,
+    RopePairs pairs) {
+  const int tokens = x.shape(0), heads = x.shape(1), width = x.shape(2);
+  // MLX counts positions along the third axis: each token is a batch of one.
+  auto turned = mx::fast::rope(
+      mx::reshape(x, {tokens, heads, 1, width}), width,
+      pairs == RopePairs::kAdjacent, std::nullopt, 1.0f, positions,
+      mx::reciprocal(frequencies));
+  return mx::reshape(turned, {tokens, heads, width});
+}
+
+} // namespace parallm

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+// Vectors of 16 floats for CPU kernels, in the compilers' own vector types, so
+// that one source serves AVX-512, AVX2 and NEON. Every sum over K elements is
+// 16 partial sums, lane i taking the elements i, i + 16, ..., then added in a
+// fixed tree: the same bits whatever tile the kernel works in. No MLX here.
+namespace parallm::simd {
+
+inline constexpr int kLanes = 16;
+
+using Floats = float __attribute__((vector_size(64), aligned(4)));
+using Words = uint32_t __attribute__((vector_size(64), aligned(4)));
+using Halves = uint16_t __attribute__((vector_size(32), aligned(2)));
+using Bytes = uint8_t __attribute__((vector_size(16), aligned(1)));
+
+// Vectors go by reference: passing them by value depends on the target.
+#define PARALLM_INLINE inline __attribute__((always_inline))
+
+template <class To, class From>
+PARALLM_INLINE void bit_cast(To& to, const From& from) {
+  static_assert(sizeof(To) == sizeof(From));
+  std::memcpy(&to, &from, sizeof(To));
+}
+
+PARALLM_INLINE float sum(const Floats& v) {
+  float lane[kLanes];
+  std::memcpy(lane, &v, sizeof(v));
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) {
+      lane[i] += lane[i + width];
+    }
+  }
+  return lane[0];
+}
+
+constexpr int round_up(int n) {
+  return (n + kLanes - 1) / kLanes * kLanes;
+}
+
+// A kernel is written once, as an always-inline `body(args)`, and compiled for
+// each instruction set; the machine picks at run time.
+#if defined(__x86_64__)
+#define PARALLM_MULTIVERSION(name, body, Args)                          \
+  __attribute__((                                                       \
+      target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))) void \
+      name##_avx512(const Args& args) {                                 \
+    body(args);                                                         \
+  }                                                                     \
+  __attribute__((target("avx2,fma,f16c"))) void name##_avx2(            \
+      const Args& args) {                                               \
+    body(args);                                                         \
+  }                                                                     \
+  void name##_baseline(const Args& args) {                              \
+    body(args);                                                         \
+  }                                                                     \
+  void name(const Args& args) {                                         \
+    switch (::parallm::simd::host_set()) {                              \
+      case ::parallm::simd::InstructionSet::kAvx512:                    \
+        return name##_avx512(args);                                     \
+      case ::parallm::simd::InstructionSet::kAvx2:                      \
+        return name##_avx2(args);                                       \
+      case ::parallm::simd::InstructionSet::kBaseline:                  \
+        return name##_baseline(args);                                   \
+    }                                                                   \
+  }
+#else
+#define PARALLM_MULTIVERSION(name, body, Args) \
+  void name(const Args& args) {                \
+    body(args);                                \
+  }
+#endif
+
+enum class InstructionSet : uint8_t { kBaseline, kAvx2, kAvx512 };
+
+inline InstructionSet host_set() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq")) {
+    return InstructionSet::kAvx512;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    return InstructionSet::kAvx2;
+  }
+#endif
+  return InstructionSet::kBaseline;
+}
+
+} // namespace parallm::simd

@@ -1,0 +1,80 @@
+#include "kvstore/kv_store.h"
+
+#include <tuple>
+
+#include "base/check.h"
+#include "kernels/kv_write/kv_write.h"
+
+namespace parallm {
+
+size_t kv_bytes_per_block(const KvGeometry& g) {
+  return size_t{2} * g.layers * g.block_tokens * g.kv_heads * g.head_dim *
+         g.dtype.size();
+}
+
+KvStore::KvStore(const KvGeometry& geometry) : geometry_(geometry) {
+  PARALLM_CHECK(
+      geometry.layers > 0 && geometry.blocks > 0 && geometry.block_tokens > 0,
+      "{} layers, {} blocks of {}", geometry.layers, geometry.blocks,
+      geometry.block_tokens);
+  for (int i = 0; i < geometry.layers; ++i) {
+    keys_.push_back(make_pool(geometry));
+    values_.push_back(make_pool(geometry));
+  }
+}
+
+KvStore::Pool KvStore::make_pool(const KvGeometry& g) {
+  auto pool =
+      mx::zeros({g.blocks, g.block_tokens, g.kv_heads, g.head_dim}, g.dtype);
+  mx::eval(pool);
+  return {pool, pool};
+}
+
+const mx::array& KvStore::keys(int layer) const {
+  return keys_.at(layer).newest;
+}
+
+const mx::array& KvStore::values(int layer) const {
+  return values_.at(layer).newest;
+}
+
+void KvStore::write(
+    int layer,
+    const mx::array& keys,
+    const mx::array& values,
+    const mx::array& slots) {
+  auto& k = keys_.at(layer);
+  auto& v = values_.at(layer);
+  settle(k);
+  settle(v);
+  std::tie(k.newest, v.newest) =
+      kv_write(k.newest, v.newest, keys, values, slots);
+}
+
+// Where the kernel writes in place, base and newest are one memory and this
+// changes nothing; where it does not, base must follow.
+void KvStore::settle(Pool& pool) {
+  if (pool.newest.is_available()) {
+    pool.base = pool.newest;
+  }
+}
+
+std::vector<mx::array> KvStore::newest() const {
+  std::vector<mx::array> handles;
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    handles.push_back(keys_[i].newest);
+    handles.push_back(values_[i].newest);
+  }
+  return handles;
+}
+
+void KvStore::forget_pending_writes() {
+  for (auto* pools : {&keys_, &values_}) {
+    for (auto& pool : *pools) {
+      settle(pool);
+      pool.newest = pool.base;
+    }
+  }
+}
+
+} // namespace parallm

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "nn/step_context.h"
+
+namespace parallm {
+
+// How large the pools are. Letters: G key/value heads, D width of a head.
+struct KvGeometry {
+  int layers = 0;
+  int blocks = 0;
+  int block_tokens = 16;
+  int kv_heads = 0;
+  int head_dim = 0;
+  mx::Dtype dtype = mx::float32; // f32, f16 or bf16
+};
+
+// Of one block over all layers, keys and values.
+size_t kv_bytes_per_block(const KvGeometry& geometry);
+
+// The keys and values of all sequences: one pool pair a layer, allocated once
+// and written in place, never copied. Engine thread only.
+class KvStore {
+ public:
+  explicit KvStore(const KvGeometry& geometry);
+
+  const KvGeometry& geometry() const { return geometry_; }
+
+  // The newest handle: it runs after every write launched so far.
+  const mx::array& keys(int layer) const; // (blocks, block_tokens, G, D)
+  const mx::array& values(int layer) const;
+
+  // Stores keys and values (N, G, D) at slots (N); slot = block *
+  // block_tokens + place in the block. Lazy.
+  void write(
+      int layer,
+      const mx::array& keys,
+      const mx::array& values,
+      const mx::array& slots);
+
+  // All newest handles: evaluating them runs every write launched so far.
+  std::vector<mx::array> newest() const;
+
+  // After a step has thrown: forgets writes that have not run, so that the
+  // next step does not run the broken graph again. Rows of the failed step
+  // may be half written; nobody may read them.
+  void forget_pending_writes();
+
+ private:
+  struct Pool {
+    mx::array base;   // evaluated; keeps the memory, is never given away
+    mx::array newest; // the same memory, ordered after all writes
+  };
+  static Pool make_pool(const KvGeometry& geometry);
+  static void settle(Pool& pool);
+
+  KvGeometry geometry_;
+  std::vector<Pool> keys_, values_; // one a layer
+};
+
+} // namespace parallm

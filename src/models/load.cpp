@@ -1,0 +1,113 @@
+#include "models/load.h"
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "models/registry.h"
+#include "nn/checkpoint.h"
+#include "nn/config_json.h"
+#include "nn/model_config.h"
+
+namespace parallm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kLarge = 1e6; // no sampling value means anything above
+
+ConfigJson read_config(const fs::path& folder) {
+  if (!fs::is_directory(folder)) {
+    throw StartError(
+        kExitNotFound, fmt::format("{}: no such folder", folder.string()));
+  }
+  return ConfigJson::read(folder / "config.json");
+}
+
+std::optional<float> number_if_present(
+    const ConfigJson& json, const std::string& key, double least, double most) {
+  if (!json.has(key)) {
+    return std::nullopt;
+  }
+  return static_cast<float>(json.number(key, least, most));
+}
+
+CheckpointSampling read_sampling(const ConfigJson& json) {
+  CheckpointSampling defaults;
+  defaults.temperature = number_if_present(json, "temperature", 0, kLarge);
+  defaults.top_p = number_if_present(json, "top_p", 0, 1);
+  defaults.min_p = number_if_present(json, "min_p", 0, 1);
+  defaults.repetition_penalty =
+      number_if_present(json, "repetition_penalty", 0.01, kLarge);
+  if (json.has("top_k")) {
+    defaults.top_k = json.integer("top_k", 0);
+  }
+  if (!json.flag_or("do_sample", true)) {
+    defaults.temperature = 0.0f;
+  }
+  return defaults;
+}
+
+mx::Dtype hidden_dtype(const WeightFiles& weights, const LoadOptions& options) {
+  if (options.dtype) {
+    return *options.dtype;
+  }
+  const auto* scales = weights.tensor("model.embed_tokens.scales");
+  const auto* table =
+      scales ? scales : weights.tensor("model.embed_tokens.weight");
+  return table ? float_dtype(*table) : mx::float32;
+}
+
+size_t weight_bytes(const WeightFiles& weights, const LoadOptions& options) {
+  size_t bytes = 0;
+  for (const auto& file : weights.files) {
+    for (const auto& tensor : file.tensors) {
+      const size_t own = is_float(tensor) ? float_dtype(tensor).size() : 0;
+      bytes += own && options.dtype ? tensor.bytes / own * options.dtype->size()
+                                    : tensor.bytes;
+    }
+  }
+  return bytes;
+}
+
+} // namespace
+
+ModelFacts read_model_facts(
+    const fs::path& folder, const LoadOptions& options) {
+  const ConfigJson json = read_config(folder);
+  find_architecture(json);
+  const auto config = ModelConfig::read(json);
+  const auto weights = WeightFiles::find(folder);
+  ModelFacts facts;
+  facts.model_type = config.model_type;
+  facts.shape = {
+      .layers = config.layers,
+      .kv_heads = config.kv_heads,
+      .head_dim = config.head_dim,
+      .vocab = config.vocab,
+      .max_positions = config.max_positions,
+      .dtype = hidden_dtype(weights, options)};
+  facts.weight_bytes = weight_bytes(weights, options);
+  facts.quantized_bits = config.quantization.bits();
+  facts.end_tokens = json.integers("eos_token_id", 0);
+  if (const auto generation =
+          ConfigJson::read_if_present(folder / "generation_config.json")) {
+    facts.sampling = read_sampling(*generation);
+    if (generation->has("eos_token_id")) {
+      facts.end_tokens = generation->integers("eos_token_id", 0);
+    }
+  }
+  return facts;
+}
+
+std::unique_ptr<Model> load_model(
+    const fs::path& folder, const LoadOptions& options) {
+  const ConfigJson json = read_config(folder);
+  const MakeModel make = find_architecture(json);
+  const auto config = ModelConfig::read(json);
+  Checkpoint checkpoint(folder, options.dtype);
+  auto model = make(checkpoint, config);
+  checkpoint.finish();
+  return model;
+}
+
+} // namespace parallm

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/types.h"
+#include "models/checkpoint_sampling.h"
+#include "models/model.h"
+
+namespace parallm {
+
+struct LoadOptions {
+  std::optional<mx::Dtype> dtype{}; // float weights become f32, f16 or bf16
+};
+
+// What a checkpoint folder says about itself, read from its JSON files and the
+// heads of its weight files; no tensor is loaded. For the memory plan.
+struct ModelFacts {
+  std::string model_type{};
+  ModelShape shape{};
+  size_t weight_bytes = 0;           // in memory, after a change of dtype
+  int quantized_bits = 0;            // 0: dense
+  std::vector<TokenId> end_tokens{}; // generation_config.json, else config.json
+  CheckpointSampling sampling{};
+};
+
+// Any thread. Throws StartError: one line that names file and key.
+ModelFacts read_model_facts(
+    const std::filesystem::path& folder, const LoadOptions& options = {});
+
+// Loads and evaluates every weight. Engine thread. Throws StartError: one line
+// that names the file or tensor, what was expected and what was found.
+std::unique_ptr<Model> load_model(
+    const std::filesystem::path& folder, const LoadOptions& options = {});
+
+} // namespace parallm

@@ -1,0 +1,230 @@
+#include "nn/config_json.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "base/check.h"
+
+namespace parallm {
+
+namespace json = boost::json;
+
+struct ConfigJson::Object {
+  std::string file;   // for messages
+  std::string prefix; // "", or "rope_scaling." inside that object
+  json::object fields;
+};
+
+namespace {
+
+std::optional<std::string> read_text(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in && !std::filesystem::exists(file)) {
+    return std::nullopt;
+  }
+  if (!in) {
+    throw StartError(
+        kExitNoPermission, fmt::format("{}: cannot be opened", file.string()));
+  }
+  std::ostringstream text;
+  text << in.rdbuf();
+  return std::move(text).str();
+}
+
+json::object parse_object(const std::string& file, const std::string& text) {
+  boost::system::error_code error;
+  json::value value = json::parse(text, error);
+  if (error) {
+    throw StartError(
+        kExitBadData,
+        fmt::format("{}: not valid JSON: {}", file, error.message()));
+  }
+  if (!value.is_object()) {
+    throw StartError(kExitBadData, fmt::format("{}: not a JSON object", file));
+  }
+  return std::move(value.as_object());
+}
+
+const json::value* find(const json::object& fields, const std::string& key) {
+  const json::value* value = fields.if_contains(key);
+  return value && !value->is_null() ? value : nullptr;
+}
+
+// Long values are cut: the message stays one line.
+std::string shown(const json::value& value) {
+  const std::string text = value.is_double()
+                               ? fmt::format("{}", value.get_double())
+                               : json::serialize(value);
+  return text.size() > 60 ? text.substr(0, 57) + "..." : text;
+}
+
+std::optional<int64_t> whole(const json::value& value) {
+  if (value.is_int64()) {
+    return value.get_int64();
+  }
+  return std::nullopt;
+}
+
+std::string range(int least, int most) {
+  return most == ConfigJson::kMost
+             ? fmt::format("an integer of at least {}", least)
+             : fmt::format("an integer from {} to {}", least, most);
+}
+
+} // namespace
+
+ConfigJson ConfigJson::read(const std::filesystem::path& file) {
+  auto config = read_if_present(file);
+  if (!config) {
+    throw StartError(
+        kExitNotFound, fmt::format("{}: no such file", file.string()));
+  }
+  return *std::move(config);
+}
+
+std::optional<ConfigJson> ConfigJson::read_if_present(
+    const std::filesystem::path& file) {
+  const auto text = read_text(file);
+  if (!text) {
+    return std::nullopt;
+  }
+  return ConfigJson(std::make_shared<Object>(
+      Object{file.string(), "", parse_object(file.string(), *text)}));
+}
+
+void ConfigJson::refuse(
+    const std::string& key, const std::string& complaint) const {
+  throw StartError(
+      kExitBadData,
+      fmt::format(
+          "{}: {}{} {}", object_->file, object_->prefix, key, complaint));
+}
+
+void ConfigJson::refuse_value(
+    const std::string& key, const std::string& expected) const {
+  const json::value* value = find(object_->fields, key);
+  if (!value) {
+    refuse(key, fmt::format("is missing, expected {}", expected));
+  }
+  refuse(key, fmt::format("is {}, expected {}", shown(*value), expected));
+}
+
+bool ConfigJson::has(const std::string& key) const {
+  return find(object_->fields, key) != nullptr;
+}
+
+std::vector<std::string> ConfigJson::keys() const {
+  std::vector<std::string> names;
+  for (const auto& field : object_->fields) {
+    names.emplace_back(field.key());
+  }
+  return names;
+}
+
+int ConfigJson::integer(const std::string& key, int least, int most) const {
+  const json::value* value = find(object_->fields, key);
+  const auto number = value ? whole(*value) : std::nullopt;
+  if (!number || *number < least || *number > most) {
+    refuse_value(key, range(least, most));
+  }
+  return static_cast<int>(*number);
+}
+
+int ConfigJson::integer_or(
+    const std::string& key, int fallback, int least, int most) const {
+  return has(key) ? integer(key, least, most) : fallback;
+}
+
+double ConfigJson::number(
+    const std::string& key, double least, double most) const {
+  const json::value* value = find(object_->fields, key);
+  if (!value || !value->is_number() || value->to_number<double>() < least ||
+      value->to_number<double>() > most) {
+    refuse_value(key, fmt::format("a number from {} to {}", least, most));
+  }
+  return value->to_number<double>();
+}
+
+double ConfigJson::number_or(
+    const std::string& key, double fallback, double least, double most) const {
+  return has(key) ? number(key, least, most) : fallback;
+}
+
+bool ConfigJson::flag_or(const std::string& key, bool fallback) const {
+  if (!has(key)) {
+    return fallback;
+  }
+  if (!is_flag(key)) {
+    refuse_value(key, "true or false");
+  }
+  return find(object_->fields, key)->get_bool();
+}
+
+bool ConfigJson::is_flag(const std::string& key) const {
+  const json::value* value = find(object_->fields, key);
+  return value && value->is_bool();
+}
+
+bool ConfigJson::is_object(const std::string& key) const {
+  const json::value* value = find(object_->fields, key);
+  return value && value->is_object();
+}
+
+std::string ConfigJson::text(const std::string& key) const {
+  const json::value* value = find(object_->fields, key);
+  if (!value || !value->is_string()) {
+    refuse_value(key, "a string");
+  }
+  return std::string(value->get_string());
+}
+
+std::string ConfigJson::text_or(
+    const std::string& key, const std::string& fallback) const {
+  return has(key) ? text(key) : fallback;
+}
+
+std::vector<std::string> ConfigJson::texts(const std::string& key) const {
+  const json::value* value = find(object_->fields, key);
+  if (!value || !value->is_array()) {
+    refuse_value(key, "a list of strings");
+  }
+  std::vector<std::string> items;
+  for (const auto& item : value->get_array()) {
+    if (!item.is_string()) {
+      refuse_value(key, "a list of strings");
+    }
+    items.emplace_back(item.get_string());
+  }
+  return items;
+}
+
+std::vector<int> ConfigJson::integers(const std::string& key, int least) const {
+  const json::value* value = find(object_->fields, key);
+  const json::array one =
+      value && !value->is_array() ? json::array{*value} : json::array{};
+  const json::array& items =
+      value && value->is_array() ? value->get_array() : one;
+  std::vector<int> numbers;
+  for (const auto& item : items) {
+    const auto number = whole(item);
+    if (!number || *number < least || *number > kMost) {
+      refuse_value(key, range(least, kMost) + " or a list of them");
+    }
+    numbers.push_back(static_cast<int>(*number));
+  }
+  return numbers;
+}
+
+ConfigJson ConfigJson::object(const std::string& key) const {
+  if (!is_object(key)) {
+    refuse_value(key, "an object");
+  }
+  return ConfigJson(std::make_shared<Object>(Object{
+      object_->file, fmt::format("{}{}.", object_->prefix, key),
+      find(object_->fields, key)->get_object()}));
+}
+
+} // namespace parallm

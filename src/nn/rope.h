@@ -1,0 +1,27 @@
+#pragma once
+
+#include <vector>
+
+#include "nn/model_config.h"
+#include "nn/step_context.h"
+
+namespace parallm {
+
+// Radians a position for each pair of a head, D / 2 of them.
+std::vector<float> rope_frequencies(const RopeSpec& spec);
+
+class Rope {
+ public:
+  explicit Rope(const RopeSpec& spec);
+
+  // (T, heads, D) -> (T, heads, D), each token turned by its own position
+  mx::array operator()(const mx::array& x, const mx::array& positions) const {
+    return rope(x, positions, frequencies_, pairs_);
+  }
+
+ private:
+  mx::array frequencies_; // (D / 2)
+  RopePairs pairs_;
+};
+
+} // namespace parallm

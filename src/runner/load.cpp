@@ -1,0 +1,131 @@
+#include "runner/load.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "models/load.h"
+#include "nn/config_json.h"
+#include "nn/model_config.h"
+#include "runner/runner.h"
+
+namespace parallm {
+namespace {
+
+std::optional<mx::Dtype> dtype_of(NumberType type) {
+  switch (type) {
+    case NumberType::kF32:
+      return mx::float32;
+    case NumberType::kF16:
+      return mx::float16;
+    case NumberType::kBF16:
+      return mx::bfloat16;
+    case NumberType::kAuto:
+      break;
+  }
+  return std::nullopt;
+}
+
+LoadOptions load_options(const RunnerOptions& options) {
+  return {dtype_of(options.dtype)};
+}
+
+void expect_device(DeviceKind device) {
+  if (device == DeviceKind::kMetal && !mx::is_available(mx::Device::gpu)) {
+    throw StartError(
+        kExitConfig, "--device metal: this machine has no Metal device");
+  }
+}
+
+// Of this thread, for all that it builds.
+void use_device(DeviceKind device) {
+  if (device != DeviceKind::kAuto) {
+    mx::set_default_device(
+        device == DeviceKind::kCpu ? mx::Device::cpu : mx::Device::gpu);
+  }
+}
+
+KvGeometry kv_geometry(const RunnerOptions& options, const ModelShape& shape) {
+  const auto automatic =
+      shape.dtype == mx::float32 ? mx::float32 : mx::bfloat16;
+  return {
+      .layers = shape.layers,
+      .blocks = 0,
+      .block_tokens = options.block_tokens,
+      .kv_heads = shape.kv_heads,
+      .head_dim = shape.head_dim,
+      .dtype = dtype_of(options.kv_dtype).value_or(automatic)};
+}
+
+// Of one step: what a layer keeps alive for each token, the logits of every
+// row with a copy to work on, and a slice of prompt scores.
+size_t working_bytes(const RunnerOptions& options, const ModelConfig& c) {
+  const auto tokens = static_cast<size_t>(options.max_step_tokens);
+  const size_t of_token =
+      sizeof(float) * static_cast<size_t>(
+                          6 * c.width + 3 * c.mlp_width +
+                          2 * (c.heads + c.kv_heads) * c.head_dim);
+  const auto rows = static_cast<size_t>(
+      std::min(options.max_sequences, options.max_step_tokens));
+  const size_t of_row = 2 * sizeof(float) * static_cast<size_t>(c.vocab);
+  const size_t scores = std::min(size_t{64} << 20, of_row / 2 * size_t{256});
+  return tokens * of_token + rows * of_row + scores;
+}
+
+MemoryNeeds needs_of(
+    const RunnerOptions& options,
+    const ModelFacts& facts,
+    const KvGeometry& geometry) {
+  KvGeometry one_block = geometry;
+  one_block.blocks = 1;
+  const auto config =
+      ModelConfig::read(ConfigJson::read(options.path / "config.json"));
+  return {
+      .weights = facts.weight_bytes,
+      .working = working_bytes(options, config),
+      .block = kv_bytes_per_block(one_block),
+      .block_tokens = options.block_tokens,
+      .max_positions = std::min(
+          options.max_positions.value_or(facts.shape.max_positions),
+          facts.shape.max_positions),
+      .max_sequences = options.max_sequences};
+}
+
+// MLX on the CPU keeps 32 MB of free buffers by default; beyond that, each
+// step gives its memory back to the system and asks for it again.
+void keep_buffers(const MemoryPlan& plan) {
+  mx::set_cache_limit(std::max(plan.working, size_t{64} << 20));
+}
+
+} // namespace
+
+CheckpointSummary inspect_checkpoint(const RunnerOptions& options) {
+  expect_device(options.device);
+  const ModelFacts facts =
+      read_model_facts(options.path, load_options(options));
+  const MemoryPlan plan = plan_memory(
+      needs_of(options, facts, kv_geometry(options, facts.shape)),
+      options.memory, machine_memory());
+  return {
+      .geometry =
+          {plan.blocks, options.block_tokens, plan.max_positions,
+           facts.shape.vocab},
+      .memory = plan,
+      .model_type = facts.model_type,
+      .layers = facts.shape.layers,
+      .checkpoint_positions = facts.shape.max_positions,
+      .quantized_bits = facts.quantized_bits,
+      .end_tokens = facts.end_tokens,
+      .sampling = facts.sampling};
+}
+
+std::unique_ptr<ModelRunner> load_runner(
+    const RunnerOptions& options, const CheckpointSummary& summary) {
+  use_device(options.device);
+  keep_buffers(summary.memory);
+  auto model = load_model(options.path, load_options(options));
+  KvGeometry geometry = kv_geometry(options, model->shape());
+  geometry.blocks = summary.geometry.blocks;
+  return std::make_unique<Runner>(std::move(model), geometry);
+}
+
+} // namespace parallm

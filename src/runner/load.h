@@ -1,0 +1,59 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/model_runner.h"
+#include "models/checkpoint_sampling.h"
+#include "runner/memory_plan.h"
+
+namespace parallm {
+
+enum class NumberType : uint8_t { kAuto, kF32, kF16, kBF16 };
+
+enum class DeviceKind : uint8_t { kAuto, kCpu, kMetal };
+
+struct RunnerOptions {
+  std::filesystem::path path{};            // of the checkpoint folder
+  DeviceKind device = DeviceKind::kAuto;   // auto: the best that is there
+  NumberType dtype = NumberType::kAuto;    // auto: as the checkpoint says
+  NumberType kv_dtype = NumberType::kAuto; // auto: f32 for f32, else bf16
+  int block_tokens = 16;
+  int max_sequences = 64;             // rows of a step
+  int max_step_tokens = 2048;         // of a step
+  std::optional<int> max_positions{}; // of one sequence; none: the model's
+  MemoryWish memory{};
+};
+
+// What the rest of the process must know; constant.
+struct LoadedGeometry {
+  int blocks = 0;
+  int block_tokens = 0;
+  int max_positions = 0; // of one sequence
+  int vocab = 0;
+};
+
+// What the folder says and what of it fits this machine; no weight is read.
+struct CheckpointSummary {
+  LoadedGeometry geometry{};
+  MemoryPlan memory{};
+  std::string model_type{};
+  int layers = 0;
+  int checkpoint_positions = 0;      // that the model was made for
+  int quantized_bits = 0;            // 0: dense
+  std::vector<TokenId> end_tokens{}; // of the checkpoint
+  CheckpointSampling sampling{};
+};
+
+// Plans memory. Any thread. Throws StartError with one line.
+CheckpointSummary inspect_checkpoint(const RunnerOptions& options);
+
+// Loads what was inspected with the same options. On the engine thread, which
+// must also use and destroy the runner. Throws StartError with one line.
+std::unique_ptr<ModelRunner> load_runner(
+    const RunnerOptions& options, const CheckpointSummary& summary);
+
+} // namespace parallm

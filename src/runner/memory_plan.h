@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "runner/machine_memory.h"
+
+namespace parallm {
+
+// What the model asks of memory, in bytes, and what was asked of us.
+struct MemoryNeeds {
+  size_t weights = 0;
+  size_t working = 0; // of one step at its largest
+  size_t block = 0;   // keys and values of one block, all layers
+  int block_tokens = 16;
+  int max_positions = 0; // of one sequence
+  int max_sequences = 1;
+};
+
+struct MemoryWish {
+  double fraction = 0.85;           // of the machine
+  std::optional<size_t> kv_bytes{}; // instead of what the fraction leaves
+  std::optional<int> blocks{};      // instead of both
+};
+
+struct MemoryPlan {
+  size_t weights = 0;
+  size_t working = 0;
+  size_t kv = 0;
+  int blocks = 0;
+  int max_positions = 0;    // of one sequence; fewer if the blocks hold fewer
+  std::string text() const; // for the log, in MiB
+};
+
+// Throws StartError(kExitNoMemory) with the numbers if the model and one
+// useful sequence do not fit. Any thread.
+MemoryPlan plan_memory(
+    const MemoryNeeds& needs,
+    const MemoryWish& wish,
+    const MachineMemory& machine);
+
+} // namespace parallm

@@ -1,0 +1,116 @@
+#include "kvstore/kv_store.h"
+
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+#include "kvstore/paged_attention.h"
+#include "tests/support/arrays.h"
+
+namespace parallm {
+namespace {
+
+using namespace test;
+
+const KvGeometry kGeometry{
+    .layers = 2, .blocks = 6, .block_tokens = 3, .kv_heads = 2, .head_dim = 4};
+
+TEST(KvStore, CountsABlockOverAllLayers) {
+  EXPECT_EQ(kv_bytes_per_block(kGeometry), 2u * 2 * 3 * 2 * 4 * 4);
+  auto half = kGeometry;
+  half.dtype = mx::bfloat16;
+  EXPECT_EQ(kv_bytes_per_block(half), 2u * 2 * 3 * 2 * 4 * 2);
+  KvStore store(kGeometry);
+  size_t bytes = 0;
+  for (const auto& pool : store.newest()) {
+    bytes += pool.nbytes();
+  }
+  EXPECT_EQ(bytes, 6 * kv_bytes_per_block(kGeometry));
+}
+
+TEST(KvStore, KeepsWhatAnEarlierStepWrote) {
+  KvStore store(kGeometry);
+  const auto first = random_array({1, 2, 4}, 1);
+  const auto second = random_array({1, 2, 4}, 2);
+  store.write(1, first, second, ints({17}));
+  store.write(1, second, first, ints({4}));
+  const auto flat = mx::reshape(store.keys(1), {18, 2, 4});
+  EXPECT_TRUE(same_bits(rows(flat, 17, 18), first));
+  EXPECT_TRUE(same_bits(rows(flat, 4, 5), second));
+  EXPECT_EQ(max_difference(store.keys(0), mx::zeros({6, 3, 2, 4})), 0);
+}
+
+// The broken graph must not come back with the next step.
+TEST(KvStore, ForgetsTheWritesOfAFailedStep) {
+  KvStore store(kGeometry);
+  const auto row = random_array({1, 2, 4}, 1);
+  store.write(0, row, row, ints({2}));
+  mx::eval(store.newest());
+  const void* memory = store.keys(0).data<float>();
+  store.write(0, row, row, ints({99})); // outside the pool
+  store.forget_pending_writes();
+  store.write(0, row, row, ints({3}));
+  EXPECT_NO_THROW(mx::eval(store.newest()));
+  const auto flat = mx::reshape(store.keys(0), {18, 2, 4});
+  EXPECT_TRUE(same_bits(rows(flat, 2, 3), row));
+  EXPECT_TRUE(same_bits(rows(flat, 3, 4), row));
+  EXPECT_EQ(store.keys(0).data<float>(), memory);
+}
+
+TEST(KvStore, ServesAStepAfterOneThatThrewWhileRunning) {
+  KvStore store(kGeometry);
+  const auto row = random_array({1, 2, 4}, 1);
+  store.write(0, row, row, ints({99}));
+  EXPECT_ANY_THROW({
+    mx::eval(store.newest());
+    mx::synchronize();
+  });
+  store.forget_pending_writes();
+  store.write(0, row, row, ints({5}));
+  mx::eval(store.newest());
+  EXPECT_TRUE(
+      same_bits(rows(mx::reshape(store.keys(0), {18, 2, 4}), 5, 6), row));
+}
+
+TEST(PagedAttentionStep, LaysOutRowsInOrder) {
+  KvStore store(kGeometry);
+  const std::vector<int32_t> a = {4, 1}, b = {0};
+  const KvRow layout[] = {{a, 2, 5}, {b, 0, 1}};
+  const PagedAttention attention(store, layout);
+  EXPECT_EQ(floats(attention.positions()), (std::vector<float>{2, 3, 4, 0}));
+  EXPECT_EQ(floats(attention.slots()), (std::vector<float>{14, 3, 4, 0}));
+}
+
+TEST(PagedAttentionStep, RefusesRowsThatCannotBe) {
+  KvStore store(kGeometry);
+  const std::vector<int32_t> good = {0, 1}, bad = {0, 6};
+  const auto attend = [&](const KvRow& row) {
+    PagedAttention(store, std::span(&row, 1));
+  };
+  EXPECT_NO_THROW(attend({good, 0, 6}));
+  EXPECT_THROW(attend({good, 0, 7}), CheckFailed); // beyond its blocks
+  EXPECT_THROW(attend({good, 3, 3}), CheckFailed); // empty
+  EXPECT_THROW(attend({good, -1, 3}), CheckFailed);
+  EXPECT_THROW(attend({bad, 0, 4}), CheckFailed); // no such block
+  EXPECT_THROW(PagedAttention(store, {}), CheckFailed);
+}
+
+// A token sees itself and what came before, with scale and window applied.
+TEST(PagedAttentionStep, AttendsOverWhatItHasJustWritten) {
+  KvStore store(kGeometry);
+  const std::vector<int32_t> blocks = {5, 2};
+  const auto q = random_array({4, 4, 4}, 1);
+  const auto k = random_array({4, 2, 4}, 2), v = random_array({4, 2, 4}, 3);
+  const KvRow row{blocks, 0, 4};
+  PagedAttention attention(store, std::span(&row, 1));
+  const auto out = attention({.layer = 1, .scale = 0.5f, .window = 0}, q, k, v);
+  const auto heads_first = [](const mx::array& x) {
+    return mx::reshape(
+        mx::transpose(x, {1, 0, 2}), {1, x.shape(1), x.shape(0), x.shape(2)});
+  };
+  const auto expected = mx::fast::scaled_dot_product_attention(
+      heads_first(q), heads_first(k), heads_first(v), 0.5f, "causal");
+  EXPECT_LT(max_difference(heads_first(out), expected), 1e-5f);
+}
+
+} // namespace
+} // namespace parallm

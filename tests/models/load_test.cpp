@@ -1,0 +1,191 @@
+#include "models/load.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+
+#include "base/check.h"
+#include "tests/support/arrays.h"
+#include "tests/support/temporary_folder.h"
+
+// Folders that are a checkpoint of tests/data/models with something changed.
+namespace parallm {
+namespace {
+
+using namespace test;
+namespace fs = std::filesystem;
+
+class Load : public testing::Test {
+ protected:
+  void SetUp() override { copy("llama-f32"); }
+
+  void copy(const std::string& name) {
+    fs::copy(
+        fs::path(PARALLM_TEST_DATA) / "models" / name, folder_.path(),
+        fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  }
+
+  void replace(
+      const std::string& file, const std::string& from, const std::string& to) {
+    std::string text = folder_.read(file);
+    const auto at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    folder_.write(file, text.replace(at, from.size(), to));
+  }
+
+  void change_tensors(
+      const std::function<void(std::unordered_map<std::string, mx::array>&)>&
+          change) {
+    const auto file = (folder_.path() / "model.safetensors").string();
+    auto tensors = mx::load_safetensors(file).first;
+    for (auto& [name, tensor] : tensors) {
+      mx::eval(tensor);
+    }
+    change(tensors);
+    mx::save_safetensors(file, tensors);
+  }
+
+  // What load_model says, without the folder.
+  std::string complaint(int exit_code = kExitBadData) {
+    try {
+      load_model(folder_.path());
+    } catch (const StartError& error) {
+      EXPECT_EQ(error.exit_code, exit_code);
+      std::string what = error.what();
+      EXPECT_EQ(what.find('\n'), std::string::npos);
+      const auto at = what.find(folder_.path().string());
+      EXPECT_EQ(at, 0u) << what;
+      return what.substr(folder_.path().string().size() + 1);
+    }
+    return "accepted";
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Load, TakesTheUnchangedFolder) {
+  EXPECT_EQ(complaint(), "accepted");
+}
+
+TEST_F(Load, NamesAnUnknownModelTypeAndTheKnownOnes) {
+  replace("config.json", "\"llama\"", "\"gpt2\"");
+  const std::string expected =
+      "config.json: model_type is \"gpt2\", expected one of: iquestcoder, "
+      "llama, mistral, xverse";
+  EXPECT_EQ(complaint(), expected);
+  try {
+    read_model_facts(folder_.path());
+    FAIL();
+  } catch (const StartError& error) {
+    EXPECT_TRUE(std::string(error.what()).ends_with(expected));
+  }
+}
+
+TEST_F(Load, NamesAMissingTensor) {
+  change_tensors([](auto& t) { t.erase("model.layers.1.mlp.up_proj.weight"); });
+  EXPECT_EQ(
+      complaint(),
+      "tensor model.layers.1.mlp.up_proj.weight is missing, expected shape "
+      "(52, 36)");
+}
+
+TEST_F(Load, NamesAMisshapenTensor) {
+  change_tensors(
+      [](auto& t) { t.insert_or_assign("model.norm.weight", mx::ones({9})); });
+  EXPECT_EQ(
+      complaint(),
+      "model.safetensors: tensor model.norm.weight has shape (9), expected "
+      "(36)");
+}
+
+TEST_F(Load, NamesALeftOverTensor) {
+  change_tensors([](auto& t) {
+    t.insert_or_assign("model.layers.2.input_layernorm.weight", mx::ones({36}));
+  });
+  EXPECT_EQ(
+      complaint(),
+      "model.safetensors: 1 tensor is left over: "
+      "model.layers.2.input_layernorm.weight");
+}
+
+TEST_F(Load, FindsATruncatedFile) {
+  const auto whole = folder_.read("model.safetensors");
+  folder_.write("model.safetensors", whole.substr(0, whole.size() / 2));
+  EXPECT_EQ(
+      complaint(),
+      fmt::format(
+          "model.safetensors: truncated: {} bytes, its header describes {}",
+          whole.size() / 2, whole.size()));
+}
+
+TEST_F(Load, NamesAShardThatIsAbsent) {
+  copy("mistral-bf16-sharded");
+  EXPECT_EQ(complaint(), "accepted");
+  fs::remove(folder_.path() / "model-00002-of-00003.safetensors");
+  EXPECT_EQ(
+      complaint(kExitNotFound),
+      "model.safetensors.index.json: the file "
+      "model-00002-of-00003.safetensors is named here but absent");
+}
+
+TEST_F(Load, SaysThatFolderOrConfigIsAbsent) {
+  fs::remove(folder_.path() / "config.json");
+  EXPECT_EQ(complaint(kExitNotFound), "config.json: no such file");
+  try {
+    load_model(folder_.path() / "nowhere");
+    FAIL();
+  } catch (const StartError& error) {
+    EXPECT_EQ(error.exit_code, kExitNotFound);
+    EXPECT_TRUE(std::string(error.what()).ends_with("nowhere: no such folder"));
+  }
+}
+
+TEST_F(Load, TiesTheHeadWhereThereIsNone) {
+  replace("config.json", "\"tie_word_embeddings\": false,", "");
+  EXPECT_EQ(complaint(), "accepted");
+  change_tensors([](auto& t) { t.erase("lm_head.weight"); });
+  EXPECT_EQ(complaint(), "accepted");
+}
+
+TEST_F(Load, CountsTheBytesItWillHold) {
+  const auto file_bytes = [&] {
+    size_t bytes = 0;
+    change_tensors([&](auto& tensors) {
+      for (const auto& [name, tensor] : tensors) {
+        bytes += tensor.nbytes();
+      }
+    });
+    return bytes;
+  }();
+  const auto facts = read_model_facts(folder_.path());
+  EXPECT_EQ(facts.weight_bytes, file_bytes);
+  EXPECT_EQ(facts.quantized_bits, 0);
+  const auto half = read_model_facts(folder_.path(), {.dtype = mx::bfloat16});
+  EXPECT_EQ(half.weight_bytes, file_bytes / 2);
+  EXPECT_EQ(half.shape.dtype, mx::bfloat16);
+}
+
+TEST_F(Load, PrefersGenerationConfig) {
+  folder_.write(
+      "generation_config.json",
+      R"({"eos_token_id": [5, 6], "temperature": 0.7, "top_p": 0.9,
+          "top_k": 40, "min_p": 0.05, "repetition_penalty": 1.1})");
+  auto facts = read_model_facts(folder_.path());
+  EXPECT_EQ(facts.end_tokens, (std::vector<TokenId>{5, 6}));
+  EXPECT_EQ(facts.sampling.temperature, 0.7f);
+  EXPECT_EQ(facts.sampling.top_p, 0.9f);
+  EXPECT_EQ(facts.sampling.top_k, 40);
+  EXPECT_EQ(facts.sampling.min_p, 0.05f);
+  EXPECT_EQ(facts.sampling.repetition_penalty, 1.1f);
+  folder_.write(
+      "generation_config.json", R"({"do_sample": false, "temperature": 0.7})");
+  facts = read_model_facts(folder_.path());
+  EXPECT_EQ(facts.sampling.temperature, 0.0f);
+  EXPECT_EQ(facts.end_tokens, std::vector<TokenId>{2});
+  EXPECT_FALSE(facts.sampling.top_p);
+}
+
+} // namespace
+} // namespace parallm

@@ -1,0 +1,227 @@
+#include "nn/checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "base/check.h"
+#include "nn/linear.h"
+#include "tests/support/arrays.h"
+#include "tests/support/temporary_folder.h"
+
+namespace parallm {
+namespace {
+
+using namespace test;
+
+using Tensors = std::unordered_map<std::string, mx::array>;
+
+class CheckpointFolder : public testing::Test {
+ protected:
+  void save(const std::string& file, const Tensors& tensors) {
+    mx::save_safetensors((folder_.path() / file).string(), tensors);
+  }
+
+  // The message, with FOLDER for the temporary path; checks the exit code.
+  std::string complaint(int exit_code, const std::function<void()>& act) {
+    try {
+      act();
+    } catch (const StartError& error) {
+      EXPECT_EQ(error.exit_code, exit_code);
+      std::string what = error.what();
+      EXPECT_EQ(what.find('\n'), std::string::npos);
+      const auto at = what.find(folder_.path().string());
+      return at == std::string::npos
+                 ? what
+                 : what.replace(at, folder_.path().string().size(), "FOLDER");
+    }
+    return "accepted";
+  }
+
+  std::string open_complaint(int exit_code = kExitBadData) {
+    return complaint(exit_code, [&] { open(); });
+  }
+
+  Checkpoint open(std::optional<mx::Dtype> dtype = std::nullopt) {
+    return Checkpoint(folder_.path(), dtype);
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(CheckpointFolder, GivesEachTensorOnceAndInTheAskedType) {
+  const auto value = random_array({3, 5}, 1, mx::bfloat16);
+  save("model.safetensors", {{"a", value}, {"b", value}});
+  auto checkpoint = open(mx::float32);
+  EXPECT_TRUE(checkpoint.has("a"));
+  const auto taken = checkpoint.take("a", {3, 5});
+  EXPECT_FALSE(checkpoint.has("a"));
+  checkpoint.drop("b");
+  checkpoint.finish();
+  EXPECT_EQ(taken.dtype(), mx::float32);
+  EXPECT_EQ(floats(taken), floats(value));
+}
+
+TEST_F(CheckpointFolder, NamesAMissingAMisshapenAndALeftOverTensor) {
+  save(
+      "model.safetensors",
+      {{"a", mx::zeros({9})}, {"i", mx::zeros({2}, mx::int32)}});
+  auto checkpoint = open();
+  EXPECT_EQ(
+      complaint(
+          kExitBadData,
+          [&] {
+            checkpoint.take("b", {2, 3});
+          }),
+      "FOLDER: tensor b is missing, expected shape (2, 3)");
+  EXPECT_EQ(
+      complaint(kExitBadData, [&] { checkpoint.finish(); }),
+      "FOLDER/model.safetensors: 2 tensors are left over: a, i");
+  EXPECT_EQ(
+      complaint(kExitBadData, [&] { checkpoint.take("a", {8}); }),
+      "FOLDER/model.safetensors: tensor a has shape (9), expected (8)");
+  EXPECT_EQ(
+      complaint(kExitBadData, [&] { checkpoint.take("i", {2}); }),
+      "FOLDER/model.safetensors: tensor i has type I32, expected F32, F16 or "
+      "BF16");
+}
+
+TEST_F(CheckpointFolder, ListsOnlyTheFirstOfManyLeftOvers) {
+  Tensors tensors;
+  for (int i = 0; i < 9; ++i) {
+    tensors.emplace("t" + std::to_string(i), mx::zeros({1}));
+  }
+  save("model.safetensors", tensors);
+  auto checkpoint = open();
+  EXPECT_EQ(
+      complaint(kExitBadData, [&] { checkpoint.finish(); }),
+      "FOLDER/model.safetensors: 9 tensors are left over: t0, t1, t2, t3, t4, "
+      "...");
+}
+
+TEST_F(CheckpointFolder, SaysThatThereAreNoWeights) {
+  EXPECT_EQ(
+      open_complaint(kExitNotFound),
+      "FOLDER: holds neither model.safetensors nor "
+      "model.safetensors.index.json");
+}
+
+TEST_F(CheckpointFolder, FindsATruncatedFileWhereverItIsCut) {
+  save("model.safetensors", {{"a", mx::zeros({16})}});
+  const std::string whole = folder_.read("model.safetensors");
+  for (size_t size = 0; size < whole.size(); ++size) {
+    folder_.write("model.safetensors", whole.substr(0, size));
+    ASSERT_TRUE(
+        open_complaint().starts_with("FOLDER/model.safetensors: truncated: "))
+        << size;
+  }
+  folder_.write("model.safetensors", whole + "x");
+  EXPECT_TRUE(
+      open_complaint().starts_with("FOLDER/model.safetensors: corrupt: "));
+}
+
+// The length of a header, little-endian, then the header.
+std::string file_with_header(const std::string& header) {
+  std::string bytes;
+  for (int i = 0; i < 8; ++i) {
+    bytes.push_back(static_cast<char>(header.size() >> (8 * i) & 255));
+  }
+  return bytes + header;
+}
+
+TEST_F(CheckpointFolder, RefusesHeadersThatMakeNoSense) {
+  const auto said_of = [&](const std::string& header, size_t data_bytes) {
+    folder_.write(
+        "model.safetensors",
+        file_with_header(header) + std::string(data_bytes, '\0'));
+    return open_complaint().substr(26);
+  };
+  EXPECT_EQ(said_of("nonsense", 0), "corrupt: its header is not a JSON object");
+  EXPECT_EQ(said_of(R"({"a": 3})", 0), "corrupt: tensor a is not described");
+  EXPECT_EQ(
+      said_of(
+          R"({"a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}})",
+          8),
+      "corrupt: tensor a takes 8 bytes, its shape needs 12");
+  EXPECT_EQ(
+      said_of(
+          R"({"a": {"dtype": "Q7", "shape": [2], "data_offsets": [0, 8]}})", 8),
+      "tensor a has the unknown type Q7");
+  EXPECT_EQ(
+      said_of(
+          R"({"a": {"dtype": "F32", "shape": [4294967296, 4294967296],
+              "data_offsets": [0, 8]}})",
+          8),
+      "corrupt: tensor a has an impossible shape");
+  EXPECT_EQ(
+      said_of(
+          R"({"a": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}})",
+          8),
+      "corrupt: tensor a has an impossible shape");
+  folder_.write("model.safetensors", std::string(64, '\xff'));
+  EXPECT_EQ(
+      open_complaint(), "FOLDER/model.safetensors: not a safetensors file");
+}
+
+TEST_F(CheckpointFolder, ReadsTheFilesOfAnIndex) {
+  save("one.safetensors", {{"a", mx::ones({2})}});
+  save("two.safetensors", {{"b", mx::ones({3})}});
+  folder_.write(
+      "model.safetensors.index.json",
+      R"({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}})");
+  auto checkpoint = open();
+  checkpoint.take("a", {2});
+  checkpoint.take("b", {3});
+  checkpoint.finish();
+}
+
+TEST_F(CheckpointFolder, RefusesAnIndexThatDoesNotFitItsFiles) {
+  save("one.safetensors", {{"a", mx::ones({2})}});
+  save("two.safetensors", {{"a", mx::ones({2})}, {"b", mx::ones({2})}});
+  const std::string index = "model.safetensors.index.json";
+  const auto said_of = [&](const std::string& map, int exit_code) {
+    folder_.write(index, R"({"weight_map": )" + map + "}");
+    return open_complaint(exit_code).substr(7);
+  };
+  EXPECT_EQ(
+      said_of(R"({"a": "gone.safetensors"})", kExitNotFound),
+      index + ": the file gone.safetensors is named here but absent");
+  EXPECT_EQ(
+      said_of(R"({"z": "one.safetensors"})", kExitBadData),
+      index + ": weight_map.z is not in one.safetensors");
+  EXPECT_EQ(
+      said_of(R"({"a": "../one.safetensors"})", kExitBadData),
+      index +
+          ": weight_map.a is \"../one.safetensors\", expected the name of a "
+          "file in the same folder");
+  EXPECT_EQ(
+      said_of(
+          R"({"a": "one.safetensors", "b": "two.safetensors"})", kExitBadData),
+      "two.safetensors: tensor a is also in one.safetensors");
+}
+
+TEST_F(CheckpointFolder, RefusesAPackedWeightThatDoesNotFit) {
+  folder_.write(
+      "config.json", R"({"quantization": {"group_size": 32, "bits": 4}})");
+  const auto quantization =
+      Quantization::read(ConfigJson::read(folder_.path() / "config.json"));
+  save(
+      "model.safetensors", {{"w.weight", mx::zeros({5, 7}, mx::uint32)},
+                            {"w.scales", mx::zeros({5, 2})},
+                            {"w.biases", mx::zeros({5, 2})}});
+  const auto load = [&](int inputs) {
+    auto checkpoint = open();
+    Linear(checkpoint, "w", {inputs, 5}, quantization);
+  };
+  EXPECT_EQ(
+      complaint(kExitBadData, [&] { load(64); }),
+      "FOLDER/model.safetensors: tensor w.weight has shape (5, 7), expected "
+      "(5, 8)");
+  EXPECT_EQ(
+      complaint(kExitBadData, [&] { load(40); }),
+      "config.json: quantization: w has 40 inputs, expected a multiple of the "
+      "group size 32");
+}
+
+} // namespace
+} // namespace parallm

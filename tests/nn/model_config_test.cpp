@@ -1,0 +1,178 @@
+#include "nn/model_config.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "base/check.h"
+#include "nn/rope.h"
+#include "tests/support/temporary_folder.h"
+
+namespace parallm {
+namespace {
+
+namespace json = boost::json;
+
+// A small Llama's config.json with some keys replaced.
+json::object config(const json::object& changes = {}) {
+  json::object result = {
+      {"model_type", "llama"},
+      {"hidden_size", 64},
+      {"intermediate_size", 96},
+      {"num_hidden_layers", 2},
+      {"num_attention_heads", 4},
+      {"num_key_value_heads", 2},
+      {"vocab_size", 100},
+      {"rms_norm_eps", 1e-5},
+      {"max_position_embeddings", 256}};
+  for (const auto& change : changes) {
+    result[change.key()] = change.value();
+  }
+  return result;
+}
+
+ModelConfig read(const json::object& changes = {}) {
+  test::TemporaryFolder folder;
+  folder.write("config.json", json::serialize(config(changes)));
+  return ModelConfig::read(ConfigJson::read(folder.path() / "config.json"));
+}
+
+// The complaint without the file's path, or "accepted".
+std::string complaint(const json::object& changes) {
+  try {
+    read(changes);
+  } catch (const StartError& error) {
+    EXPECT_EQ(error.exit_code, kExitBadData);
+    const std::string what = error.what();
+    EXPECT_EQ(what.find('\n'), std::string::npos);
+    return what.substr(what.find("config.json: ") + 13);
+  }
+  return "accepted";
+}
+
+TEST(ModelConfig, FillsInWhatIsLeftOut) {
+  const auto c = read();
+  EXPECT_EQ(c.head_dim, 16);
+  EXPECT_EQ(c.windows, (std::vector<int>{0, 0}));
+  EXPECT_FALSE(c.tied_head);
+  EXPECT_FALSE(c.attention_bias);
+  EXPECT_FALSE(c.quantization.present());
+  EXPECT_EQ(c.rope.theta, 10000);
+  EXPECT_EQ(c.rope.scaling, RopeSpec::Scaling::kNone);
+  EXPECT_EQ(read({{"num_key_value_heads", nullptr}}).kv_heads, 4);
+}
+
+TEST(ModelConfig, NamesTheKeyThatIsWrong) {
+  EXPECT_EQ(
+      complaint({{"hidden_size", "64"}}),
+      "hidden_size is \"64\", expected an integer from 1 to 1048576");
+  EXPECT_EQ(
+      complaint({{"num_hidden_layers", 0}}),
+      "num_hidden_layers is 0, expected an integer from 1 to 4096");
+  EXPECT_EQ(
+      complaint({{"num_key_value_heads", 3}}),
+      "num_key_value_heads is 3, expected a divisor of num_attention_heads, 4");
+  EXPECT_EQ(
+      complaint({{"hidden_size", 66}}),
+      "hidden_size is 66, expected a multiple of num_attention_heads, 4");
+  EXPECT_EQ(
+      complaint({{"head_dim", 7}}), "head_dim is 7, expected an even number");
+  EXPECT_EQ(
+      complaint({{"hidden_act", "gelu"}}),
+      "hidden_act is \"gelu\", expected silu");
+  EXPECT_EQ(
+      complaint({{"vocab_size", nullptr}}),
+      "vocab_size is missing, expected an integer from 1 to 67108864");
+  EXPECT_EQ(
+      complaint({{"tie_word_embeddings", 1}}),
+      "tie_word_embeddings is 1, expected true or false");
+}
+
+TEST(ModelConfig, RefusesRopesItCannotTurn) {
+  EXPECT_EQ(
+      complaint({{"rope_scaling", {{"type", "yarn"}, {"factor", 2}}}}),
+      "rope_scaling.type is \"yarn\", expected default, linear or llama3");
+  EXPECT_EQ(
+      complaint({{"rope_scaling", {{"rope_type", "linear"}}}}),
+      "rope_scaling.factor is missing, expected a number from 1e-06 to "
+      "1000000");
+  EXPECT_EQ(
+      complaint({{"partial_rotary_factor", 0.5}}),
+      "partial_rotary_factor is 0.5, expected 1");
+}
+
+TEST(ModelConfig, ReadsRopeParametersOfNewerFiles) {
+  const auto c = read(
+      {{"rope_parameters",
+        {{"rope_theta", 5e5}, {"rope_type", "linear"}, {"factor", 4}}}});
+  EXPECT_EQ(c.rope.theta, 5e5);
+  EXPECT_EQ(c.rope.factor, 4);
+  EXPECT_EQ(c.rope.scaling, RopeSpec::Scaling::kLinear);
+}
+
+TEST(ModelConfig, SlidesWhereLayersSaySoAndInEveryMistral) {
+  EXPECT_EQ(
+      read({{"model_type", "mistral"}, {"sliding_window", 32}}).windows,
+      (std::vector<int>{32, 32}));
+  EXPECT_EQ(read({{"sliding_window", 32}}).windows, (std::vector<int>{0, 0}));
+  const json::array types = {"sliding_attention", "full_attention"};
+  EXPECT_EQ(
+      read({{"sliding_window", 32}, {"layer_types", types}}).windows,
+      (std::vector<int>{32, 0}));
+  EXPECT_EQ(
+      complaint({{"layer_types", types}}),
+      "sliding_window is missing, expected an integer from 1 to 134217728");
+  EXPECT_EQ(
+      complaint({{"layer_types", {"full_attention"}}}),
+      "layer_types has 1 entries, expected 2");
+}
+
+TEST(Quantization, PrefersALayersOwnEntry) {
+  const auto q = read({{"quantization",
+                        {{"group_size", 64},
+                         {"bits", 4},
+                         {"a", {{"bits", 8}, {"group_size", 32}}},
+                         {"b", false}}}})
+                     .quantization;
+  EXPECT_EQ(q.spec("a", false)->bits, 8);
+  EXPECT_EQ(q.spec("a", false)->group_size, 32);
+  EXPECT_FALSE(q.spec("b", true));
+  EXPECT_EQ(q.spec("c", true)->bits, 4);
+  EXPECT_FALSE(q.spec("c", false));
+}
+
+TEST(Quantization, RefusesFormsItCannotRead) {
+  EXPECT_EQ(
+      complaint({{"quantization", {{"group_size", 64}, {"bits", 3}}}}),
+      "quantization.bits is 3, expected 4 or 8");
+  EXPECT_EQ(
+      complaint({{"quantization", {{"group_size", 16}, {"bits", 4}}}}),
+      "quantization.group_size is 16, expected 32, 64 or 128");
+  EXPECT_EQ(
+      complaint(
+          {{"quantization",
+            {{"group_size", 32}, {"bits", 4}, {"mode", "mxfp4"}}}}),
+      "quantization.mode is \"mxfp4\", expected affine");
+  EXPECT_EQ(
+      complaint({{"quantization_config", {{"quant_method", "awq"}}}}),
+      "quantization_config.quant_method is \"awq\", expected an MLX "
+      "checkpoint, without it");
+}
+
+TEST(Rope, ScalesFrequenciesAsLlama3Does) {
+  const RopeSpec plain{.width = 64, .theta = 500000};
+  RopeSpec scaled = plain;
+  scaled.scaling = RopeSpec::Scaling::kLlama3;
+  scaled.factor = 8;
+  const auto before = rope_frequencies(plain);
+  const auto after = rope_frequencies(scaled);
+  EXPECT_EQ(after.front(), before.front());         // fast turns stay
+  EXPECT_FLOAT_EQ(after.back(), before.back() / 8); // slow ones slow down
+  for (size_t i = 0; i < before.size(); ++i) {
+    EXPECT_LE(after[i], before[i]);
+    EXPECT_GE(after[i], before[i] / 8.0001f);
+  }
+}
+
+} // namespace
+} // namespace parallm

@@ -1,0 +1,108 @@
+#include "runner/load.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+
+namespace parallm {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const std::string kModels = PARALLM_TEST_DATA "/models/";
+const std::string kTinyChat = PARALLM_TEST_DATA "/tiny-chat";
+
+// Feeds one token and draws one, greedily.
+RowResult one_step(ModelRunner& runner) {
+  StepPlan plan;
+  SlotChange open;
+  open.prompt_tokens = 1;
+  open.history = {3};
+  open.sampling.temperature = 0;
+  open.sampling.logprobs = 2;
+  plan.slots.push_back(open);
+  StepRow row;
+  row.end = 1;
+  row.tokens = {3};
+  row.new_blocks = {0};
+  row.heads.sample = true;
+  plan.rows.push_back(row);
+  runner.launch(plan);
+  runner.sample(plan);
+  return runner.collect().rows.at(0);
+}
+
+TEST(InspectCheckpoint, TellsWhatTheRestMustKnow) {
+  const CheckpointSummary loaded = inspect_checkpoint({.path = kTinyChat});
+  EXPECT_EQ(loaded.model_type, "llama");
+  EXPECT_EQ(loaded.quantized_bits, 0);
+  EXPECT_THAT(loaded.end_tokens, ElementsAre(1, 3));
+  EXPECT_EQ(loaded.geometry.block_tokens, 16);
+  EXPECT_EQ(loaded.geometry.max_positions, 1024);
+  EXPECT_EQ(loaded.geometry.blocks, 64 * 1024 / 16);
+  EXPECT_GT(loaded.geometry.vocab, 0);
+  EXPECT_GT(loaded.memory.weights, 0u);
+  EXPECT_GT(loaded.memory.working, 0u);
+}
+
+TEST(LoadRunner, TheRunnerRunsInEveryNumberType) {
+  using enum NumberType;
+  for (NumberType dtype : {kAuto, kF32, kF16, kBF16}) {
+    for (NumberType kv_dtype : {kAuto, kF32, kF16, kBF16}) {
+      const RunnerOptions options{
+          .path = kTinyChat,
+          .dtype = dtype,
+          .kv_dtype = kv_dtype,
+          .memory = {.blocks = 4}};
+      const auto runner = load_runner(options, inspect_checkpoint(options));
+      const RowResult result = one_step(*runner);
+      ASSERT_EQ(result.error, "");
+      ASSERT_EQ(result.accepted.size(), 1u);
+      EXPECT_EQ(result.logprobs.at(0).top.at(0).id, result.accepted[0]);
+    }
+  }
+}
+
+TEST(InspectCheckpoint, KeysAndValuesTakeTheirAskedType) {
+  const auto bytes = [](NumberType type) {
+    return inspect_checkpoint(
+               {.path = kTinyChat, .kv_dtype = type, .memory = {.blocks = 8}})
+        .memory.kv;
+  };
+  EXPECT_EQ(bytes(NumberType::kAuto), bytes(NumberType::kF32));
+  EXPECT_EQ(bytes(NumberType::kF32), 2 * bytes(NumberType::kBF16));
+}
+
+TEST(InspectCheckpoint, AnAskedLengthIsKeptAndNeverStretched) {
+  const auto positions = [](RunnerOptions options) {
+    options.path = kTinyChat;
+    return inspect_checkpoint(options).geometry.max_positions;
+  };
+  EXPECT_EQ(positions({.max_positions = 100}), 100);
+  EXPECT_EQ(positions({.max_positions = 5000}), 1024);
+  EXPECT_EQ(positions({.memory = {.blocks = 3}}), 48);
+}
+
+TEST(InspectCheckpoint, TooLittleMemoryIsRefusedBeforeLoading) {
+  try {
+    inspect_checkpoint({.path = kTinyChat, .memory = {.fraction = 1e-6}});
+    FAIL() << "not refused";
+  } catch (const StartError& error) {
+    EXPECT_EQ(error.exit_code, kExitNoMemory);
+    EXPECT_THAT(error.what(), HasSubstr("one sequence of 1024 tokens"));
+  }
+}
+
+TEST(InspectCheckpoint, AMissingFolderHasItsExitCode) {
+  try {
+    inspect_checkpoint({.path = kModels + "nowhere"});
+    FAIL() << "not refused";
+  } catch (const StartError& error) {
+    EXPECT_EQ(error.exit_code, kExitNotFound);
+  }
+}
+
+} // namespace
+} // namespace parallm
