@@ -1,0 +1,77 @@
+#include "cli/cli.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/check.h"
+#include "base/version.h"
+
+namespace parallm {
+
+namespace {
+
+constexpr Subcommand kSubcommands[] = {
+    {"serve", "serve a model over HTTP", run_serve},
+    {"config", "print the request fields or the schema of the file",
+     run_config},
+    {"inspect", "architecture, parameters and memory plan of a checkpoint",
+     run_inspect},
+    {"tokenize", "ids of a text, and the text of ids", run_tokenize},
+};
+
+void print_help() {
+  fmt::print(
+      "parallm {}: generates text in parallel for MLX models\n\n"
+      "Usage: parallm SUBCOMMAND [flags]\n\n",
+      kVersion);
+  for (const Subcommand& subcommand : kSubcommands) {
+    fmt::print("  {:<10} {}\n", subcommand.name, subcommand.purpose);
+  }
+  fmt::print("\nparallm SUBCOMMAND --help tells more.\n");
+}
+
+int complain(int exit_code, const std::string& message) {
+  fmt::print(stderr, "parallm: {}\n", message);
+  return exit_code;
+}
+
+int dispatch(const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
+    print_help();
+    return arguments.empty() ? kExitUsage : 0;
+  }
+  if (arguments[0] == "--version") {
+    fmt::print("parallm {}\n", kVersion);
+    return 0;
+  }
+  const auto* found = std::ranges::find_if(
+      kSubcommands,
+      [&](const Subcommand& s) { return s.name == arguments[0]; });
+  if (found == std::end(kSubcommands)) {
+    return complain(
+        kExitUsage,
+        fmt::format(
+            "no subcommand `{}`; parallm --help lists them", arguments[0]));
+  }
+  return found->run({arguments.begin() + 1, arguments.end()});
+}
+
+} // namespace
+
+std::span<const Subcommand> subcommands() {
+  return kSubcommands;
+}
+
+int run_cli(const std::vector<std::string>& arguments) {
+  try {
+    return dispatch(arguments);
+  } catch (const StartError& error) {
+    return complain(error.exit_code, error.what());
+  } catch (const std::exception& error) {
+    return complain(kExitInternal, error.what());
+  }
+}
+
+} // namespace parallm

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/parse.h"
+
+namespace parallm {
+
+// Flags, environment and file of this process. Throws StartError.
+inline ParsedConfig parsed_config(std::vector<std::string> arguments) {
+  auto parsed = parse_server_config(
+      {.arguments = std::move(arguments),
+       .environment = process_environment()});
+  if (!parsed) {
+    throw parsed.error();
+  }
+  return std::move(parsed).value();
+}
+
+} // namespace parallm

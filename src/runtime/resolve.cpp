@@ -1,0 +1,264 @@
+#include "runtime/resolve.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/check.h"
+#include "base/version.h"
+#include "http/api_keys.h"
+#include "runtime/fingerprint.h"
+
+namespace parallm {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Rows and tokens of a step where nobody says. On the CPU a step of 64 rows
+// already reads each weight for many; longer steps make others wait.
+constexpr int kAutoRows = 64;
+constexpr int kAutoStepTokens = 2048;
+constexpr int kAutoChunkTokens = 512;
+
+NumberType number_type(WeightType type) {
+  switch (type) {
+    case WeightType::kF32:
+      return NumberType::kF32;
+    case WeightType::kF16:
+      return NumberType::kF16;
+    case WeightType::kBF16:
+      return NumberType::kBF16;
+    case WeightType::kCheckpoint:
+      break;
+  }
+  return NumberType::kAuto;
+}
+
+NumberType number_type(KvType type) {
+  switch (type) {
+    case KvType::kF32:
+      return NumberType::kF32;
+    case KvType::kF16:
+      return NumberType::kF16;
+    case KvType::kBF16:
+      return NumberType::kBF16;
+    case KvType::kAuto:
+      break;
+  }
+  return NumberType::kAuto;
+}
+
+DeviceKind device_kind(DeviceChoice device) {
+  switch (device) {
+    case DeviceChoice::kCpu:
+      return DeviceKind::kCpu;
+    case DeviceChoice::kMetal:
+      return DeviceKind::kMetal;
+    case DeviceChoice::kAuto:
+      break;
+  }
+  return DeviceKind::kAuto;
+}
+
+int step_tokens(const ServerConfig& config) {
+  return config.engine.max_batch_tokens.value_or(kAutoStepTokens);
+}
+
+// A step without room for a token of each row would starve some.
+int step_rows(const ServerConfig& config) {
+  return config.engine.max_batch_size.value_or(
+      std::min(kAutoRows, step_tokens(config)));
+}
+
+void expect_numerics(NumericsChoice numerics) {
+  if (numerics == NumericsChoice::kFast) {
+    throw StartError(
+        kExitConfig,
+        "--numerics fast: every kernel of this version is batch-invariant; "
+        "use auto or invariant");
+  }
+}
+
+// The last part of the path, whichever way it is written: "models/x/" is x.
+std::string model_name(const std::string& path) {
+  std::error_code ignored; // then the name is what was given
+  const fs::path whole = fs::weakly_canonical(path, ignored);
+  const std::string name = whole.filename().string();
+  return name.empty() ? path : name;
+}
+
+// generation_config.json, unless it is switched off, before the API's own.
+SamplingDefaults sampling_defaults(
+    const ServerConfig& config, const CheckpointSampling& checkpoint) {
+  if (config.model.generation_config == GenerationDefaults::kNone) {
+    return {};
+  }
+  const SamplingDefaults api;
+  return {
+      .temperature = checkpoint.temperature.value_or(api.temperature),
+      .top_p = checkpoint.top_p.value_or(api.top_p),
+      .min_p = checkpoint.min_p.value_or(api.min_p),
+      .repetition_penalty =
+          checkpoint.repetition_penalty.value_or(api.repetition_penalty),
+      .top_k = checkpoint.top_k.value_or(api.top_k)};
+}
+
+std::string quantization_text(const CheckpointSummary& checkpoint) {
+  return checkpoint.quantized_bits == 0
+             ? ""
+             : fmt::format("affine-{}bit", checkpoint.quantized_bits);
+}
+
+int64_t capacity_tokens(const CheckpointSummary& checkpoint) {
+  return int64_t{checkpoint.geometry.blocks} * checkpoint.geometry.block_tokens;
+}
+
+int64_t now_s() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+} // namespace
+
+Machine this_machine() {
+  return {std::max(1, static_cast<int>(std::thread::hardware_concurrency()))};
+}
+
+RunnerOptions runner_options(const ServerConfig& config) {
+  expect_numerics(config.engine.numerics);
+  RunnerOptions options{
+      .path = config.model.path,
+      .device = device_kind(config.engine.device),
+      .dtype = number_type(config.model.dtype),
+      .kv_dtype = number_type(config.model.kv_cache_dtype),
+      .block_tokens = config.engine.block_size,
+      .max_sequences = step_rows(config),
+      .max_step_tokens = step_tokens(config),
+      .max_positions = config.model.max_model_len};
+  options.memory.fraction = config.engine.memory_fraction;
+  if (config.engine.kv_memory) {
+    options.memory.kv_bytes = static_cast<size_t>(*config.engine.kv_memory);
+  }
+  return options;
+}
+
+EngineOptions engine_options(
+    const ServerConfig& config, const CheckpointSummary& checkpoint) {
+  EngineOptions options;
+  options.limits = {
+      .max_sequences = step_rows(config),
+      .max_step_tokens = step_tokens(config),
+      .max_chunk_tokens = std::min(kAutoChunkTokens, step_tokens(config)),
+      .max_positions = checkpoint.geometry.max_positions,
+      .prefix_cache = config.engine.prefix_cache};
+  options.geometry = {
+      checkpoint.geometry.blocks, checkpoint.geometry.block_tokens};
+  return options;
+}
+
+DeliveryLimits delivery_limits(
+    const ServerConfig& config, const CheckpointSummary& checkpoint) {
+  return {
+      .max_queue = config.engine.max_queue,
+      .max_queue_tokens = config.engine.max_queue_tokens.value_or(
+          4 * capacity_tokens(checkpoint)),
+      .max_buffered_bytes =
+          static_cast<size_t>(config.network.max_buffered_bytes)};
+}
+
+http::ServerOptions server_options(
+    const ServerConfig& config, const Machine& machine) {
+  const NetworkSettings& network = config.network;
+  http::ServerOptions options;
+  options.host = network.host;
+  options.port = network.port;
+  options.shards =
+      network.io_shards.value_or(std::clamp(machine.cores / 2, 1, 8));
+  options.max_connections = network.max_connections;
+  options.max_body_bytes = network.max_body;
+  options.tls_cert_file = network.tls_cert_file;
+  options.tls_key_file = network.tls_key_file;
+  options.cors_origins = network.cors_origins;
+  options.cors_exposed = {
+      "x-request-id", "retry-after", "x-parallm-inert", "x-parallm-queue-ms",
+      "x-parallm-weight-version"};
+  if (!network.api_key_file.empty()) {
+    options.api_keys = http::read_api_keys(network.api_key_file);
+  }
+  options.server_name = fmt::format("parallm/{}", kVersion);
+  return options;
+}
+
+int text_threads(const ServerConfig& config, const Machine& machine) {
+  return config.network.text_threads.value_or(
+      std::clamp(machine.cores / 2, 1, 8));
+}
+
+ApiLimits api_limits(
+    const ServerConfig& config, const CheckpointSummary& checkpoint) {
+  const RequestSettings& requests = config.requests;
+  return {
+      .max_choices = requests.max_choices,
+      .max_logprobs = requests.max_logprobs,
+      .kv_capacity_tokens = capacity_tokens(checkpoint),
+      .unknown_fields = requests.unknown_fields == UnknownFieldPolicy::kWarn
+                            ? UnknownFields::kWarn
+                            : UnknownFields::kRefuse,
+      .strict_max_tokens = requests.strict_max_tokens,
+      .allow_request_template = requests.allow_request_template,
+      .metrics_auth = config.log.metrics_auth,
+      .sse_keepalive = config.network.sse_keepalive,
+      .request_timeout = requests.timeout,
+      .stall_timeout = config.engine.stall_timeout};
+}
+
+ModelCard model_card(
+    const ServerConfig& config, const CheckpointSummary& checkpoint) {
+  ModelCard card{
+      .id = model_name(config.model.path),
+      .aliases = config.model.aliases,
+      .created = now_s(),
+      .root = model_name(config.model.path),
+      .max_model_len = checkpoint.geometry.max_positions,
+      .vocab = checkpoint.geometry.vocab,
+      .defaults = sampling_defaults(config, checkpoint.sampling),
+      .quantization = quantization_text(checkpoint),
+      .end_tokens = checkpoint.end_tokens};
+  card.system_fingerprint = system_fingerprint(
+      config.model.path,
+      fmt::format(
+          "{} {} {} {} {} {}", kVersion, card.numerics, card.weight_version,
+          word_of(config.engine.device), word_of(config.model.dtype),
+          word_of(config.model.kv_cache_dtype)));
+  return card;
+}
+
+std::string resolved_text(
+    const ServerConfig& config,
+    const CheckpointSummary& checkpoint,
+    const Machine& machine) {
+  const EngineOptions engine = engine_options(config, checkpoint);
+  const DeliveryLimits delivery = delivery_limits(config, checkpoint);
+  return fmt::format(
+      "# Resolved for this checkpoint and machine:\n"
+      "#   model              {} ({}, {} layers{})\n"
+      "#   memory             {}\n"
+      "#   max_model_len      {} of {} tokens\n"
+      "#   max_batch_size     {} sequences\n"
+      "#   max_batch_tokens   {}\n"
+      "#   max_queue_tokens   {}\n"
+      "#   io_shards          {}\n"
+      "#   text_threads       {}\n",
+      model_name(config.model.path), checkpoint.model_type, checkpoint.layers,
+      checkpoint.quantized_bits == 0 ? ""
+                                     : ", " + quantization_text(checkpoint),
+      checkpoint.memory.text(), checkpoint.geometry.max_positions,
+      checkpoint.checkpoint_positions, engine.limits.max_sequences,
+      engine.limits.max_step_tokens, delivery.max_queue_tokens,
+      server_options(config, machine).shards, text_threads(config, machine));
+}
+
+} // namespace parallm

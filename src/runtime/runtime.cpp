@@ -1,0 +1,185 @@
+#include "runtime/runtime.h"
+
+#include <fmt/format.h>
+
+#include "api/routes.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "engine/engine_thread.h"
+#include "http/server.h"
+#include "runtime/event_relay.h"
+#include "runtime/metered_runner.h"
+#include "runtime/request_log.h"
+#include "runtime/resolve.h"
+
+namespace parallm {
+
+namespace {
+
+// For answers that were cut off to reach their clients.
+constexpr std::chrono::seconds kFarewell{2};
+
+std::shared_ptr<const ChatTemplate> load_template(
+    const ModelSettings& model, const Tokenizer& tokenizer) {
+  return model.chat_template_file.empty()
+             ? ChatTemplate::load(model.path, tokenizer)
+             : ChatTemplate::load_file(model.chat_template_file, tokenizer);
+}
+
+// Its ids beyond the model's are refused request by request: some checkpoints
+// add a padding token that no text ever needs.
+void warn_of_extra_tokens(const Tokenizer& tokenizer, int vocab) {
+  if (tokenizer.vocab() > vocab) {
+    log::warn(
+        "tokenizer.json has ids up to {}, the model only up to {}: prompts "
+        "with the others are refused",
+        tokenizer.vocab() - 1, vocab - 1);
+  }
+}
+
+void describe_memory(const MemoryPlan& plan, ServerMetrics& metrics) {
+  metrics.device_memory("weights", static_cast<double>(plan.weights));
+  metrics.device_memory("kv_cache", static_cast<double>(plan.kv));
+  metrics.device_memory("working", static_cast<double>(plan.working));
+}
+
+} // namespace
+
+// In the order of their start; they end in the reverse.
+struct Runtime::Parts {
+  explicit Parts(const ServerConfig& asked)
+      : config(asked),
+        machine(this_machine()),
+        checkpoint(inspect_checkpoint(runner_options(config))),
+        tokenizer(Tokenizer::load(config.model.path)),
+        chat_template(load_template(config.model, *tokenizer)),
+        metrics(config.log.metrics_prefix),
+        pool(text_threads(config, machine)),
+        server(server_options(config, machine), make_failure_body()),
+        relay(
+            server.shards(),
+            [this](int shard, std::function<void()> work) {
+              server.post(shard, std::move(work));
+            },
+            [this](int shard, StepEvents events) {
+              delivery.deliver(shard, std::move(events));
+            }),
+        delivery(
+            server.shards(),
+            tokenizer,
+            delivery_limits(config, checkpoint),
+            status,
+            [this](EngineCommand command) {
+              return engine.submit(std::move(command));
+            },
+            &metrics),
+        app(make_app()),
+        engine(
+            [this](EventSink sink, EngineStatus& engine_status) {
+              return make_engine(std::move(sink), engine_status);
+            },
+            [this](int shard, StepEvents events) {
+              relay.put(shard, std::move(events));
+            },
+            status) {
+    warn_of_extra_tokens(*tokenizer, checkpoint.geometry.vocab);
+    describe_memory(checkpoint.memory, metrics);
+    metrics.weight_version(app.card.weight_version);
+    server.set_routes(make_routes(app));
+    server.on_response(make_response_hook(config.log.requests, metrics));
+    engine.wait_ready();
+  }
+
+  // The engine before the shards: nothing is posted to those that have ended.
+  ~Parts() {
+    engine.stop();
+    server.stop();
+    pool.stop();
+  }
+
+  AppContext make_app() {
+    AppContext context{.pool = pool, .status = status};
+    context.card = model_card(config, checkpoint);
+    context.limits = api_limits(config, checkpoint);
+    context.tokenizer = tokenizer;
+    context.chat_template = chat_template;
+    context.generator = [this](int shard) -> Generator& {
+      return delivery.shard(shard);
+    };
+    context.admits = [this] {
+      return delivery.queued_jobs() < config.engine.max_queue;
+    };
+    context.metrics = [this] { return metrics.render(figures_of(status)); };
+    return context;
+  }
+
+  // On the engine thread.
+  std::unique_ptr<Engine> make_engine(EventSink sink, EngineStatus& published) {
+    auto runner = std::make_unique<MeteredRunner>(
+        load_runner(runner_options(config), checkpoint), metrics);
+    return std::make_unique<Engine>(
+        engine_options(config, checkpoint), std::move(runner), std::move(sink),
+        published);
+  }
+
+  const ServerConfig config;
+  const Machine machine;
+  const CheckpointSummary checkpoint;
+  const std::shared_ptr<const Tokenizer> tokenizer; // shared with the pool
+  const std::shared_ptr<const ChatTemplate> chat_template;
+  EngineStatus status;
+  ServerMetrics metrics;
+  http::WorkPool pool;
+  http::Server server;
+  EventRelay relay;
+  Delivery delivery;
+  const AppContext app;
+  EngineThread engine;
+};
+
+Runtime::Runtime(const ServerConfig& config)
+    : parts_(std::make_unique<Parts>(config)) {
+  log::info(
+      "{} is loaded: {}, up to {} tokens, {}", parts_->app.card.id,
+      parts_->checkpoint.model_type, parts_->app.card.max_model_len,
+      parts_->checkpoint.memory.text());
+}
+
+Runtime::~Runtime() = default;
+
+void Runtime::listen() {
+  parts_->server.start();
+}
+
+std::string Runtime::address() const {
+  const NetworkSettings& network = parts_->config.network;
+  if (network.host.starts_with("unix:")) {
+    return network.host;
+  }
+  const bool bare_ipv6 =
+      network.host.find(':') != std::string::npos && network.host[0] != '[';
+  return fmt::format(
+      "{}://{}:{}", network.tls_cert_file.empty() ? "http" : "https",
+      bare_ipv6 ? fmt::format("[{}]", network.host) : network.host, port());
+}
+
+int Runtime::port() const {
+  return parts_->server.port();
+}
+
+bool Runtime::healthy() const {
+  return parts_->status.state != EngineState::kFailed;
+}
+
+bool Runtime::stop(std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  parts_->delivery.drain();
+  const bool answered = parts_->server.drain(deadline);
+  parts_->engine.stop(); // what is left ends, and its clients are told
+  parts_->server.drain(std::chrono::steady_clock::now() + kFarewell);
+  parts_->server.stop();
+  parts_->pool.stop();
+  return answered;
+}
+
+} // namespace parallm

@@ -1,0 +1,89 @@
+#include "runtime/resolve.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+
+namespace parallm {
+namespace {
+
+using testing::HasSubstr;
+
+CheckpointSummary some_checkpoint() {
+  return {
+      .geometry =
+          {.blocks = 100,
+           .block_tokens = 16,
+           .max_positions = 512,
+           .vocab = 300},
+      .model_type = "llama",
+      .layers = 2,
+      .checkpoint_positions = 1024,
+      .end_tokens = {2},
+      .sampling = {.temperature = 0.6f, .top_k = 20}};
+}
+
+ServerConfig tiny_chat() {
+  ServerConfig config;
+  config.model.path = PARALLM_TEST_DATA "/tiny-chat/";
+  return config;
+}
+
+TEST(Resolve, AStepNeverHasMoreRowsThanTokens) {
+  ServerConfig config = tiny_chat();
+  config.engine.max_batch_tokens = 24;
+  const auto options = engine_options(config, some_checkpoint());
+  EXPECT_EQ(options.limits.max_sequences, 24);
+  EXPECT_EQ(options.limits.max_step_tokens, 24);
+  EXPECT_EQ(options.limits.max_chunk_tokens, 24);
+  EXPECT_EQ(runner_options(config).max_sequences, 24);
+}
+
+TEST(Resolve, TheQueueHoldsFourCachesOfPromptsUnlessSaidOtherwise) {
+  ServerConfig config = tiny_chat();
+  EXPECT_EQ(
+      delivery_limits(config, some_checkpoint()).max_queue_tokens, 4 * 1600);
+  config.engine.max_queue_tokens = 7;
+  EXPECT_EQ(delivery_limits(config, some_checkpoint()).max_queue_tokens, 7);
+}
+
+TEST(Resolve, ThreadsFollowTheMachine) {
+  const ServerConfig config = tiny_chat();
+  EXPECT_EQ(server_options(config, {.cores = 1}).shards, 1);
+  EXPECT_EQ(server_options(config, {.cores = 12}).shards, 6);
+  EXPECT_EQ(server_options(config, {.cores = 200}).shards, 8);
+  EXPECT_EQ(text_threads(config, {.cores = 1}), 1);
+}
+
+TEST(Resolve, DefaultsComeFromTheCheckpointUnlessSwitchedOff) {
+  ServerConfig config = tiny_chat();
+  const auto card = model_card(config, some_checkpoint());
+  EXPECT_EQ(card.id, "tiny-chat");
+  EXPECT_EQ(card.defaults.temperature, 0.6f);
+  EXPECT_EQ(card.defaults.top_k, 20);
+  EXPECT_EQ(card.defaults.top_p, 1.0f);
+  config.model.generation_config = GenerationDefaults::kNone;
+  EXPECT_EQ(model_card(config, some_checkpoint()).defaults.temperature, 1.0f);
+}
+
+TEST(Resolve, FastNumericsAreRefusedWhereThereAreNone) {
+  ServerConfig config = tiny_chat();
+  config.engine.numerics = NumericsChoice::kFast;
+  try {
+    runner_options(config);
+    FAIL() << "not refused";
+  } catch (const StartError& error) {
+    EXPECT_EQ(error.exit_code, kExitConfig);
+    EXPECT_THAT(error.what(), HasSubstr("--numerics fast"));
+  }
+}
+
+TEST(Resolve, ShowsWhatItCameTo) {
+  const auto text = resolved_text(tiny_chat(), some_checkpoint(), {.cores = 4});
+  EXPECT_THAT(text, HasSubstr("tiny-chat (llama, 2 layers)"));
+  EXPECT_THAT(text, HasSubstr("512 of 1024 tokens"));
+}
+
+} // namespace
+} // namespace parallm
