@@ -45,6 +45,7 @@ struct ApiLimits {
   int max_choices = 2048; // prompts times n
   int max_logprobs = 20;
   int64_t kv_capacity_tokens = int64_t(1) << 40; // one sequence, at most
+  int64_t max_answer_bytes = int64_t(4) << 30;   // of one answer, as it gathers
   UnknownFields unknown_fields = UnknownFields::kRefuse;
   bool strict_max_tokens = false;
   bool allow_request_template = false;
@@ -52,7 +53,6 @@ struct ApiLimits {
   std::chrono::milliseconds sse_keepalive{10'000};
   std::chrono::milliseconds request_timeout{0}; // 0: none
   std::chrono::milliseconds stall_timeout{30'000};
-  size_t parse_inline_bytes = 64 << 10; // larger bodies go to the text pool
 };
 
 // What the handlers need. Made once by runtime, const afterwards, outlives

@@ -2,6 +2,7 @@
 
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 
 namespace parallm::log {
 
@@ -51,18 +52,40 @@ class EscapedMessage : public spdlog::custom_flag_formatter {
   const Format format_;
 };
 
+spdlog::level::level_enum level_of(Level level) {
+  return static_cast<spdlog::level::level_enum>(level);
+}
+static_assert(static_cast<int>(Level::kError) == SPDLOG_LEVEL_ERROR);
+
 } // namespace
 
-void set_up(const std::string& level, Format format) {
+void set_up(Level level, Format format) {
   auto logger = std::make_shared<spdlog::logger>(
       "parallm", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-  logger->set_level(spdlog::level::from_str(level));
   auto lines = std::make_unique<spdlog::pattern_formatter>();
   lines->add_flag<EscapedMessage>('*', format)
       .set_pattern(format == Format::kJson ? kJsonPattern : kTextPattern);
+  logger->set_level(level_of(level));
   logger->set_formatter(std::move(lines));
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
+}
+
+void silence() {
+  spdlog::set_level(spdlog::level::off);
+}
+
+void speak() {
+  spdlog::set_level(spdlog::level::info);
+}
+
+bool writes(Level level) {
+  return spdlog::should_log(level_of(level));
+}
+
+void write(Level level, std::string_view message) {
+  spdlog::default_logger_raw()->log(
+      level_of(level), spdlog::string_view_t(message.data(), message.size()));
 }
 
 } // namespace parallm::log

@@ -1,20 +1,52 @@
 #pragma once
 
-#include <spdlog/spdlog.h>
+#include <fmt/format.h>
 
-// The one place that knows the logging library. Any thread. Logs go to
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+// The one place that knows the logging library, and only in log.cpp: its
+// headers would cost every file that logs many seconds. Any thread. Logs go to
 // standard error; a message is one line, control characters are escaped. No
 // secret is ever logged, and a prompt only if --log-requests full asks for it.
 namespace parallm::log {
 
-using spdlog::debug;
-using spdlog::error;
-using spdlog::info;
-using spdlog::warn;
-
 enum class Format : uint8_t { kText, kJson };
+enum class Level : uint8_t { kTrace, kDebug, kInfo, kWarn, kError };
 
-// Called once, at the top of main. `level`: trace, debug, info, warn, error.
-void set_up(const std::string& level, Format format);
+// Called once, at the top of main; until then as info and text.
+void set_up(Level level, Format format);
+
+// A test that means to fail steps keeps them out of its output.
+void silence();
+void speak();
+
+bool writes(Level level);
+void write(Level level, std::string_view message);
+
+template <class... Args>
+void message(Level level, fmt::format_string<Args...> form, Args&&... args) {
+  if (writes(level)) {
+    write(level, fmt::format(form, std::forward<Args>(args)...));
+  }
+}
+
+template <class... Args>
+void debug(fmt::format_string<Args...> form, Args&&... args) {
+  message(Level::kDebug, form, std::forward<Args>(args)...);
+}
+template <class... Args>
+void info(fmt::format_string<Args...> form, Args&&... args) {
+  message(Level::kInfo, form, std::forward<Args>(args)...);
+}
+template <class... Args>
+void warn(fmt::format_string<Args...> form, Args&&... args) {
+  message(Level::kWarn, form, std::forward<Args>(args)...);
+}
+template <class... Args>
+void error(fmt::format_string<Args...> form, Args&&... args) {
+  message(Level::kError, form, std::forward<Args>(args)...);
+}
 
 } // namespace parallm::log

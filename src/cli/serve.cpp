@@ -83,7 +83,7 @@ int print_config(const ParsedConfig& parsed) {
 
 void set_up_log(const ParsedConfig& parsed) {
   const LogSettings& settings = parsed.config.log;
-  log::set_up(std::string(word_of(settings.level)), settings.format);
+  log::set_up(settings.level, settings.format);
   for (const std::string& warning : parsed.warnings) {
     log::warn("{}", warning);
   }

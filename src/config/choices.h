@@ -17,7 +17,7 @@ enum class GenerationDefaults : uint8_t { kAuto, kNone };
 enum class DeviceChoice : uint8_t { kAuto, kCpu, kMetal };
 enum class NumericsChoice : uint8_t { kAuto, kInvariant, kFast };
 enum class UnknownFieldPolicy : uint8_t { kRefuse, kWarn };
-enum class LogLevel : uint8_t { kTrace, kDebug, kInfo, kWarn, kError };
+using LogLevel = log::Level;
 enum class RequestLog : uint8_t { kMetadata, kFull, kOff };
 
 template <size_t N>

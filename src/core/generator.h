@@ -82,6 +82,9 @@ class Reply {
 struct GenerateJob {
   std::vector<GenerateRequest> requests{};
   TextRules rules{};
+  // What its answer may come to before it is written: preemption cannot take
+  // that back, so that admission counts it (rule admit.bound).
+  int64_t answer_bytes = 0;
 };
 
 // On a shard; the reply belongs to that shard.

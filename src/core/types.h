@@ -16,11 +16,12 @@ inline constexpr TokenId kNoToken = -1;
 enum class RequestId : uint64_t {};
 
 enum class FinishReason : uint8_t {
-  kStop,      // an end token, or a stop token of the request
-  kLength,    // max_new_tokens reached
-  kAbort,     // an administrator ended it
-  kCancelled, // the client went away, or the text side had enough
-  kError,     // the step that computed it failed
+  kStop,          // an end token, or a stop token of the request
+  kLength,        // max_new_tokens reached
+  kAbort,         // an administrator ended it
+  kCancelled,     // the client went away, or the text side had enough
+  kError,         // the step that computed it failed
+  kUnsatisfiable, // the request's masks left no token to choose
 };
 
 struct LogitBias {
@@ -104,7 +105,7 @@ struct EventDetails {
   std::optional<TokenLogprobs> logprobs{};      // of `token`
   std::vector<TokenLogprobs> prompt_logprobs{}; // of the next prompt tokens
   std::optional<SequenceStats> stats{};         // with the finish
-  std::string error{};                          // with kError; for the log
+  std::string error{}; // with kError and kUnsatisfiable; for the log
 };
 
 // What the engine says about one choice after one step. The first event of a

@@ -24,7 +24,7 @@ void LeaveQueue::operator()(Admission* admission) const {
 }
 
 void EndJob::operator()(Admission* admission) const {
-  admission->end_job();
+  admission->end_job(answer_bytes);
 }
 
 Admission::Admission(AdmissionLimits limits, Clock clock)
@@ -36,19 +36,22 @@ double Admission::steady_seconds() {
   return std::chrono::duration<double>(since).count();
 }
 
-Result<Admission::Permits, Refusal> Admission::enter(int64_t tokens) {
+Result<Admission::Permits, Refusal> Admission::enter(const JobCharge& job) {
   std::lock_guard lock(mutex_);
   if (draining_) {
     return Refusal{RefusalReason::kDraining, kDrainRetrySeconds};
   }
   pass_time();
-  if (!fits(tokens)) {
-    return queue_full(tokens);
+  if (!fits(job)) {
+    return queue_full(job.tokens);
   }
   ++active_jobs_;
   ++queued_jobs_;
-  queued_tokens_ += tokens;
-  return Permits{QueuePlace(this, LeaveQueue{tokens}), ActiveJob(this)};
+  queued_tokens_ += job.tokens;
+  answer_bytes_ += job.answer_bytes;
+  return Permits{
+      QueuePlace(this, LeaveQueue{job.tokens}),
+      ActiveJob(this, EndJob{job.answer_bytes})};
 }
 
 void Admission::drain() {
@@ -66,10 +69,11 @@ int Admission::queued_jobs() const {
   return queued_jobs_;
 }
 
-bool Admission::fits(int64_t tokens) const {
+bool Admission::fits(const JobCharge& job) const {
   return queued_jobs_ < limits_.max_queue &&
+         answer_bytes_ + job.answer_bytes <= limits_.max_answer_bytes &&
          (queued_jobs_ == 0 ||
-          queued_tokens_ + tokens <= limits_.max_queue_tokens);
+          queued_tokens_ + job.tokens <= limits_.max_queue_tokens);
 }
 
 Refusal Admission::queue_full(int64_t tokens) const {
@@ -102,9 +106,10 @@ void Admission::leave_queue(int64_t tokens) {
   queued_tokens_ -= tokens;
 }
 
-void Admission::end_job() {
+void Admission::end_job(int64_t answer_bytes) {
   std::lock_guard lock(mutex_);
   --active_jobs_;
+  answer_bytes_ -= answer_bytes;
 }
 
 } // namespace parallm

@@ -14,6 +14,14 @@ namespace parallm {
 struct AdmissionLimits {
   int max_queue = 1024;               // jobs
   int64_t max_queue_tokens = 1 << 20; // prompt tokens
+  int64_t max_answer_bytes = int64_t{4} << 30;
+};
+
+// What a job takes: prompt tokens until it leaves the queue, memory for its
+// answer until its end.
+struct JobCharge {
+  int64_t tokens = 0;
+  int64_t answer_bytes = 0;
 };
 
 class Admission;
@@ -24,6 +32,7 @@ struct LeaveQueue {
   void operator()(Admission* admission) const;
 };
 struct EndJob {
+  int64_t answer_bytes = 0;
   void operator()(Admission* admission) const;
 };
 using QueuePlace = std::unique_ptr<Admission, LeaveQueue>;
@@ -42,9 +51,8 @@ class Admission {
 
   explicit Admission(AdmissionLimits limits, Clock clock = steady_seconds);
 
-  // A job of so many prompt tokens. One that is larger than the bound on
-  // tokens may still wait alone.
-  Result<Permits, Refusal> enter(int64_t tokens);
+  // A job that is larger than the bound on tokens may still wait alone.
+  Result<Permits, Refusal> enter(const JobCharge& job);
 
   void drain();
   int active_jobs() const;
@@ -56,11 +64,11 @@ class Admission {
   friend struct LeaveQueue;
   friend struct EndJob;
 
-  bool fits(int64_t tokens) const;
+  bool fits(const JobCharge& job) const;
   Refusal queue_full(int64_t tokens) const;
   void pass_time();
   void leave_queue(int64_t tokens);
-  void end_job();
+  void end_job(int64_t answer_bytes);
 
   const AdmissionLimits limits_;
   const Clock clock_;
@@ -69,7 +77,8 @@ class Admission {
   int active_jobs_ = 0;
   int queued_jobs_ = 0;
   int64_t queued_tokens_ = 0;
-  double seen_s_ = 0; // up to here the rate knows
+  int64_t answer_bytes_ = 0; // of the active jobs
+  double seen_s_ = 0;        // up to here the rate knows
   LeaveRate rate_;
 };
 

@@ -12,7 +12,9 @@ struct Delivery::State {
       const EngineStatus& status,
       SubmitFn submit,
       ServerMetrics* metrics)
-      : admission({limits.max_queue, limits.max_queue_tokens}),
+      : admission(
+            {limits.max_queue, limits.max_queue_tokens,
+             limits.max_answer_bytes}),
         common{
             .tokenizer = std::move(tokenizer),
             .limits = limits,

@@ -4,8 +4,8 @@ namespace parallm {
 
 namespace {
 
-constexpr const char* kReasonNames[] = {
-    "stop", "length", "abort", "cancelled", "error"};
+constexpr const char* kReasonNames[] = {"stop",      "length", "abort",
+                                        "cancelled", "error",  "unsatisfiable"};
 
 constexpr double kSecondsPerMs = 1e-3;
 

@@ -19,7 +19,7 @@ class Meter {
   void end_list();
 
  private:
-  static constexpr size_t kReasons = 5;
+  static constexpr size_t kReasons = 6;
 
   double now_s_ = 0;
   std::array<Counter*, kReasons> requests_{}; // by FinishReason

@@ -104,7 +104,8 @@ Result<std::unique_ptr<Reply>, Refusal> DeliveryShard::start(
   if (auto refusal = not_ready()) {
     return *refusal;
   }
-  auto permits = common_.admission.enter(prompt_tokens(request));
+  auto permits =
+      common_.admission.enter({prompt_tokens(request), request.answer_bytes});
   if (!permits) {
     return permits.error();
   }
@@ -296,7 +297,9 @@ void DeliveryShard::tell_end(
       add_text(job, choice);
     }
   }
-  if (event.finish == FinishReason::kError && event.details) {
+  const bool failed = event.finish == FinishReason::kError ||
+                      event.finish == FinishReason::kUnsatisfiable;
+  if (failed && event.details) {
     log::error(
         "request {} failed: {}", static_cast<uint64_t>(prompt.id),
         event.details->error);

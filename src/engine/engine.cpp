@@ -93,8 +93,20 @@ void Engine::turn() {
     settle_last();
   }
   emit(); // with two in flight, only what a failed launch or sample led to
+  if (idle()) {
+    check_idle_books();
+  }
   if (failed_in_a_row_ >= options_.max_failed_steps) {
     give_up(fmt::format("{} steps in a row have failed", failed_in_a_row_));
+  }
+}
+
+// A quiet moment: whatever is still held now is lost (rule block.books). The
+// next request is answered all the same.
+void Engine::check_idle_books() const {
+  const int held = scheduler_.pool().held_blocks();
+  if (held != 0) {
+    log::error("[engine] idle, and {} blocks are held by nobody", held);
   }
 }
 

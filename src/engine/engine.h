@@ -67,6 +67,7 @@ class Engine {
   void fail(const StepPlan& plan, const std::string& error);
   void give_up(const std::string& error);
   void emit();
+  void check_idle_books() const;
   void publish();
 
   const EngineOptions options_;

@@ -45,7 +45,7 @@ void EngineThread::stop() {
 void EngineThread::run(const MakeEngine& make) {
   if (auto engine = start(make)) {
     loop(*engine);
-    engine->finish_all(FinishReason::kAbort);
+    engine->finish_all(FinishReason::kCancelled);
   } else {
     inbox_.close();
     refuse(inbox_.take());

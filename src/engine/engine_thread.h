@@ -34,7 +34,8 @@ class EngineThread {
   // false. The door is to be closed already.
   bool wait_drained(std::chrono::milliseconds limit);
 
-  // Blocks until the thread has ended. Unfinished requests end with kAbort.
+  // Blocks until the thread has ended. Unfinished requests end with
+  // kCancelled.
   void stop();
 
  private:

@@ -101,7 +101,7 @@ void Scheduler::submit(GenerateRequest request, double now_ms) {
   for (Sequence* seq : made) {
     if (!can_run) {
       finish_with_error(
-          *seq,
+          *seq, FinishReason::kError,
           fmt::format(
               "[submit] {} prompt tokens, expected 1 to {}", prompt,
               max_length_),
@@ -176,7 +176,7 @@ void Scheduler::fail(
     --seq.in_flight;
     seq.pending_tokens -= row.heads.sample;
     if (seq.state != SequenceState::kFinished) {
-      finish_with_error(seq, error, now_ms);
+      finish_with_error(seq, FinishReason::kError, error, now_ms);
     }
     settle(seq);
   }
@@ -200,7 +200,9 @@ Sequence& Scheduler::sequence_of(const StepRow& row) const {
 void Scheduler::commit_row(
     Sequence& seq, const StepRow& row, RowResult result, double now_ms) {
   if (const auto error = complaint(row, result); !error.empty()) {
-    return finish_with_error(seq, error, now_ms);
+    const auto reason = result.unsatisfiable ? FinishReason::kUnsatisfiable
+                                             : FinishReason::kError;
+    return finish_with_error(seq, reason, error, now_ms);
   }
   seq.computed = row.end;
   hash_blocks(seq);
@@ -262,10 +264,13 @@ void Scheduler::finish(
 }
 
 void Scheduler::finish_with_error(
-    Sequence& seq, const std::string& error, double now_ms) {
+    Sequence& seq,
+    FinishReason reason,
+    const std::string& error,
+    double now_ms) {
   TokenEvent event = event_of(seq);
   details_of(event).error = error;
-  finish(seq, FinishReason::kError, std::move(event), now_ms);
+  finish(seq, reason, std::move(event), now_ms);
 }
 
 void Scheduler::leave_queues(Sequence& seq) {

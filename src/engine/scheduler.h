@@ -97,7 +97,10 @@ class Scheduler {
   void finish(
       Sequence& seq, FinishReason reason, TokenEvent event, double now_ms);
   void finish_with_error(
-      Sequence& seq, const std::string& error, double now_ms);
+      Sequence& seq,
+      FinishReason reason,
+      const std::string& error,
+      double now_ms);
   void leave_queues(Sequence& seq);
   void end_promises(Sequence& seq);
   void end_promise(Sequence& seq, int block);

@@ -71,7 +71,8 @@ struct RowResult {
   std::vector<TokenLogprobs> logprobs{};        // of accepted, if asked for
   std::vector<TokenLogprobs> prompt_logprobs{}; // of the tokens after
                                                 // begin .. end-1
-  std::string error{}; // this row alone failed, the step did not
+  std::string error{};        // this row alone failed, the step did not
+  bool unsatisfiable = false; // with error: the masks left no token
 };
 
 struct StepResult {

@@ -12,9 +12,10 @@
 namespace parallm::http {
 
 // Threads for what must not block a shard: tokenizing, templates. A coroutine
-// awaits its job and goes on on its own shard. The queue has no bound;
-// admission bounds it. Start it before the server and stop it after, so that
-// no job outlives the shard that waits for it.
+// awaits its job and goes on on its own shard. The queue has no bound
+// of its own: it holds at most one job for each connection. Start it before the
+// server and stop it after, so that no job outlives the shard that waits for
+// it.
 class WorkPool {
  public:
   explicit WorkPool(int threads);

@@ -49,6 +49,10 @@ class KvStore {
   // may be half written; nobody may read them.
   void forget_pending_writes();
 
+  // After the wait for a step has thrown, while another may be on its way:
+  // waits for the writes of that one, and forgets them only if they fail too.
+  void recover();
+
  private:
   struct Pool {
     mx::array base;   // evaluated; keeps the memory, is never given away

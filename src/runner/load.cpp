@@ -36,6 +36,13 @@ void expect_device(DeviceKind device) {
   }
 }
 
+// Own kernels, which give a row the same bits in any batch, are the CPU's.
+bool runs_on_cpu(DeviceKind device) {
+  return device == DeviceKind::kCpu ||
+         (device == DeviceKind::kAuto &&
+          mx::default_device() == mx::Device::cpu);
+}
+
 // Of this thread, for all that it builds.
 void use_device(DeviceKind device) {
   if (device != DeviceKind::kAuto) {
@@ -114,6 +121,7 @@ CheckpointSummary inspect_checkpoint(const RunnerOptions& options) {
       .layers = facts.shape.layers,
       .checkpoint_positions = facts.shape.max_positions,
       .quantized_bits = facts.quantized_bits,
+      .batch_invariant = runs_on_cpu(options.device),
       .end_tokens = facts.end_tokens,
       .sampling = facts.sampling};
 }

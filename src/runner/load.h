@@ -44,6 +44,7 @@ struct CheckpointSummary {
   int layers = 0;
   int checkpoint_positions = 0;      // that the model was made for
   int quantized_bits = 0;            // 0: dense
+  bool batch_invariant = true;       // the kernels of the device are
   std::vector<TokenId> end_tokens{}; // of the checkpoint
   CheckpointSampling sampling{};
 };

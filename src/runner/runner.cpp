@@ -86,6 +86,8 @@ RowResult result_of(Flight& flight, size_t index) {
   const FlightRow& row = flight.rows[index];
   RowResult result;
   result.error = error_of(flight, row);
+  result.unsatisfiable = row.sampled >= 0 && follows(row) &&
+                         flight.sampled->unsatisfiable(row.sampled);
   if (!row.targets.empty()) {
     result.prompt_logprobs = std::move(flight.prompt_logprobs[index]);
     if (!all_finite(result.prompt_logprobs)) {
@@ -280,7 +282,12 @@ StepResult Runner::collect() {
   if (flight.rows.empty()) {
     return result;
   }
-  wait_for(flight);
+  try {
+    wait_for(flight);
+  } catch (...) {
+    store_.recover();
+    throw;
+  }
   for (size_t i = 0; i < flight.rows.size(); ++i) {
     result.rows.push_back(result_of(flight, i));
     advance(*flight.rows[i].slot, result.rows.back());

@@ -72,13 +72,20 @@ int step_rows(const ServerConfig& config) {
       std::min(kAutoRows, step_tokens(config)));
 }
 
-void expect_numerics(NumericsChoice numerics) {
-  if (numerics == NumericsChoice::kFast) {
+// The kernels of a device are of one kind in this version.
+std::string numerics_of(
+    const ServerConfig& config, const CheckpointSummary& checkpoint) {
+  const bool invariant = checkpoint.batch_invariant;
+  const auto unwanted =
+      invariant ? NumericsChoice::kFast : NumericsChoice::kInvariant;
+  if (config.engine.numerics == unwanted) {
     throw StartError(
         kExitConfig,
-        "--numerics fast: every kernel of this version is batch-invariant; "
-        "use auto or invariant");
+        fmt::format(
+            "--numerics {}: the kernels of this device are {}; use auto",
+            word_of(unwanted), invariant ? "batch-invariant" : "not"));
   }
+  return invariant ? "invariant" : "fast";
 }
 
 // The last part of the path, whichever way it is written: "models/x/" is x.
@@ -115,6 +122,13 @@ int64_t capacity_tokens(const CheckpointSummary& checkpoint) {
   return int64_t{checkpoint.geometry.blocks} * checkpoint.geometry.block_tokens;
 }
 
+// For answers that gather before they are written; a guess that leaves room
+// beside weights and cache.
+int64_t answer_budget(const Machine& machine) {
+  constexpr int64_t kGiB = int64_t{1} << 30;
+  return std::clamp(machine.memory_bytes / 8, kGiB, 16 * kGiB);
+}
+
 int64_t now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -124,11 +138,13 @@ int64_t now_s() {
 } // namespace
 
 Machine this_machine() {
-  return {std::max(1, static_cast<int>(std::thread::hardware_concurrency()))};
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  return {
+      .cores = std::max(1, cores),
+      .memory_bytes = static_cast<int64_t>(machine_memory().total)};
 }
 
 RunnerOptions runner_options(const ServerConfig& config) {
-  expect_numerics(config.engine.numerics);
   RunnerOptions options{
       .path = config.model.path,
       .device = device_kind(config.engine.device),
@@ -160,13 +176,16 @@ EngineOptions engine_options(
 }
 
 DeliveryLimits delivery_limits(
-    const ServerConfig& config, const CheckpointSummary& checkpoint) {
+    const ServerConfig& config,
+    const CheckpointSummary& checkpoint,
+    const Machine& machine) {
   return {
       .max_queue = config.engine.max_queue,
       .max_queue_tokens = config.engine.max_queue_tokens.value_or(
           4 * capacity_tokens(checkpoint)),
       .max_buffered_bytes =
-          static_cast<size_t>(config.network.max_buffered_bytes)};
+          static_cast<size_t>(config.network.max_buffered_bytes),
+      .max_answer_bytes = answer_budget(machine)};
 }
 
 http::ServerOptions server_options(
@@ -198,12 +217,15 @@ int text_threads(const ServerConfig& config, const Machine& machine) {
 }
 
 ApiLimits api_limits(
-    const ServerConfig& config, const CheckpointSummary& checkpoint) {
+    const ServerConfig& config,
+    const CheckpointSummary& checkpoint,
+    const Machine& machine) {
   const RequestSettings& requests = config.requests;
   return {
       .max_choices = requests.max_choices,
       .max_logprobs = requests.max_logprobs,
       .kv_capacity_tokens = capacity_tokens(checkpoint),
+      .max_answer_bytes = answer_budget(machine),
       .unknown_fields = requests.unknown_fields == UnknownFieldPolicy::kWarn
                             ? UnknownFields::kWarn
                             : UnknownFields::kRefuse,
@@ -226,6 +248,7 @@ ModelCard model_card(
       .vocab = checkpoint.geometry.vocab,
       .defaults = sampling_defaults(config, checkpoint.sampling),
       .quantization = quantization_text(checkpoint),
+      .numerics = numerics_of(config, checkpoint),
       .end_tokens = checkpoint.end_tokens};
   card.system_fingerprint = system_fingerprint(
       config.model.path,
@@ -241,7 +264,7 @@ std::string resolved_text(
     const CheckpointSummary& checkpoint,
     const Machine& machine) {
   const EngineOptions engine = engine_options(config, checkpoint);
-  const DeliveryLimits delivery = delivery_limits(config, checkpoint);
+  const DeliveryLimits delivery = delivery_limits(config, checkpoint, machine);
   return fmt::format(
       "# Resolved for this checkpoint and machine:\n"
       "#   model              {} ({}, {} layers{})\n"

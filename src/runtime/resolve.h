@@ -14,6 +14,7 @@ namespace parallm {
 
 struct Machine {
   int cores = 1;
+  int64_t memory_bytes = int64_t{16} << 30;
 };
 Machine this_machine();
 
@@ -21,13 +22,17 @@ RunnerOptions runner_options(const ServerConfig& config);
 EngineOptions engine_options(
     const ServerConfig& config, const CheckpointSummary& checkpoint);
 DeliveryLimits delivery_limits(
-    const ServerConfig& config, const CheckpointSummary& checkpoint);
+    const ServerConfig& config,
+    const CheckpointSummary& checkpoint,
+    const Machine& machine);
 // Reads the key file.
 http::ServerOptions server_options(
     const ServerConfig& config, const Machine& machine);
 int text_threads(const ServerConfig& config, const Machine& machine);
 ApiLimits api_limits(
-    const ServerConfig& config, const CheckpointSummary& checkpoint);
+    const ServerConfig& config,
+    const CheckpointSummary& checkpoint,
+    const Machine& machine);
 ModelCard model_card(
     const ServerConfig& config, const CheckpointSummary& checkpoint);
 

@@ -67,7 +67,7 @@ struct Runtime::Parts {
         delivery(
             server.shards(),
             tokenizer,
-            delivery_limits(config, checkpoint),
+            delivery_limits(config, checkpoint, machine),
             status,
             [this](EngineCommand command) {
               return engine.submit(std::move(command));
@@ -100,7 +100,7 @@ struct Runtime::Parts {
   AppContext make_app() {
     AppContext context{.pool = pool, .status = status};
     context.card = model_card(config, checkpoint);
-    context.limits = api_limits(config, checkpoint);
+    context.limits = api_limits(config, checkpoint, machine);
     context.tokenizer = tokenizer;
     context.chat_template = chat_template;
     context.generator = [this](int shard) -> Generator& {
@@ -174,6 +174,7 @@ bool Runtime::healthy() const {
 bool Runtime::stop(std::chrono::milliseconds limit) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
   parts_->delivery.drain();
+  parts_->engine.wait_drained(std::chrono::milliseconds(0)); // tells /health
   const bool answered = parts_->server.drain(deadline);
   parts_->engine.stop(); // what is left ends, and its clients are told
   parts_->server.drain(std::chrono::steady_clock::now() + kFarewell);

@@ -92,11 +92,16 @@ std::string SampledStep::error(int row) const {
     case DrawStatus::kDrawn:
       return {};
     case DrawStatus::kNothingLeft:
-      return "constraint_unsatisfiable";
+      return "the masks have left no token to choose";
     case DrawStatus::kNotFinite:
       break;
   }
   return "the model's logits are not finite";
+}
+
+bool SampledStep::unsatisfiable(int row) const {
+  return static_cast<DrawStatus>(draws_.status.data<int32_t>()[row]) ==
+         DrawStatus::kNothingLeft;
 }
 
 std::optional<TokenLogprobs> SampledStep::logprobs(int row) const {

@@ -29,6 +29,7 @@ class SampledStep {
   TokenId id(int row) const;
   // Empty if the row has its token, else why it has none.
   std::string error(int row) const;
+  bool unsatisfiable(int row) const; // that was why: its masks
   // None if the row has not asked.
   std::optional<TokenLogprobs> logprobs(int row) const;
 

@@ -37,6 +37,11 @@ std::string default_variables(const Tokenizer& tokenizer) {
   return out + '}';
 }
 
+// That is our fault, not the template's.
+void expect_no_panic(int code, const bridge::Bytes& error) {
+  PARALLM_CHECK(code != PLB_PANIC, "{}", error.text());
+}
+
 // "chat_template" is the source, or a list of {"name", "template"}.
 std::optional<std::string> named_template(const JsonFile& file) {
   if (auto only = file.string("/chat_template")) {
@@ -115,6 +120,7 @@ ChatTemplate::compile(std::string source, const Tokenizer& tokenizer) {
   const auto code = plb_template_new(
       bridge::data(source), source.size(), bridge::data(defaults),
       defaults.size(), &made, error.out());
+  expect_no_panic(code, error);
   if (code != PLB_OK) {
     return TemplateError{error.text()};
   }
@@ -135,6 +141,7 @@ Result<std::string, TemplateError> ChatTemplate::render(
   const auto code = plb_template_render(
       state_->handle.get(), bridge::data(variables_json), variables_json.size(),
       out.out(), error.out());
+  expect_no_panic(code, error);
   if (code != PLB_OK) {
     return TemplateError{unguard(error.text())};
   }

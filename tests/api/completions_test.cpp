@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "tests/api/site.h"
@@ -204,6 +205,31 @@ TEST(Completions, ShowsSpecialTokensWhenAsked) {
   };
   EXPECT_EQ(text(true), "ab");
   EXPECT_EQ(text(false), "a<|im_start|>b");
+}
+
+TEST(Completions, RefuseTextWhoseTokensTheModelLacks) {
+  const auto ids = tiny_tokenizer()->encode("Once", {});
+  const int largest = *std::max_element(ids.begin(), ids.end());
+  Site site({.vocab = largest});
+  const auto answer = site.post(kPath, completion_body());
+  EXPECT_EQ(answer.status, 400);
+  const auto error = object_of(answer).at("error");
+  EXPECT_EQ(error.at("code"), "invalid_value");
+  EXPECT_EQ(error.at("param"), "prompt");
+}
+
+TEST(Completions, RefuseAnAnswerThatMemoryCannotGather) {
+  Site site({.limits = {.max_answer_bytes = 50'000}});
+  const auto body = [](bool stream, int n) {
+    return completion_body(
+        {{"logprobs", 5}, {"max_tokens", 40}, {"n", n}, {"stream", stream}});
+  };
+  EXPECT_EQ(site.post(kPath, body(false, 1)).status, 200);
+  EXPECT_EQ(site.post(kPath, body(true, 8)).status, 200);
+  const auto answer = site.post(kPath, body(false, 8));
+  EXPECT_EQ(answer.status, 400);
+  const auto error = object_of(answer).at("error");
+  EXPECT_EQ(error.at("param"), "max_tokens");
 }
 
 } // namespace

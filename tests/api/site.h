@@ -96,6 +96,7 @@ struct SiteSettings {
   std::string story{kStory};
   bool has_template = true;
   int failing_step = 0; // counted from 1; 0: none
+  int vocab = 0;        // of the model; 0: that of the tokenizer
   std::vector<std::string> aliases{};
 };
 
@@ -176,7 +177,8 @@ class Site {
         .created = 1700000000,
         .root = "tiny-chat",
         .max_model_len = kContext,
-        .vocab = tiny_tokenizer()->vocab(),
+        .vocab =
+            settings_.vocab > 0 ? settings_.vocab : tiny_tokenizer()->vocab(),
         .system_fingerprint = "fp_0123456789ab",
         .end_tokens = {kEos}};
     app.limits = settings_.limits;

@@ -10,7 +10,7 @@ using testing::EndsWith;
 using testing::HasSubstr;
 
 std::string logged(log::Format format, const std::string& message) {
-  log::set_up("info", format);
+  log::set_up(log::Level::kInfo, format);
   testing::internal::CaptureStderr();
   log::info("{}", message);
   log::debug("not asked for");

@@ -134,6 +134,9 @@ class AnswerBook {
         break;
       case FinishReason::kAbort:
         ADD_FAILURE() << "nobody aborted it";
+        break;
+      case FinishReason::kUnsatisfiable:
+        ADD_FAILURE() << "it has no masks";
     }
   }
 

@@ -1,7 +1,6 @@
 #include "engine/engine.h"
 
-#include <spdlog/spdlog.h>
-
+#include "base/log.h"
 #include "tests/engine/answer_book.h"
 #include "tests/fakes/scripted_runner.h"
 
@@ -25,8 +24,8 @@ EngineOptions options(int max_in_flight) {
 // An engine on a fake model, turned by hand.
 class EngineTest : public testing::TestWithParam<int> {
  protected:
-  EngineTest() { spdlog::set_level(spdlog::level::off); }
-  ~EngineTest() override { spdlog::set_level(spdlog::level::info); }
+  EngineTest() { log::silence(); }
+  ~EngineTest() override { log::speak(); }
 
   void make(FakeFailures failures = {}) {
     const FakeGeometry geometry{

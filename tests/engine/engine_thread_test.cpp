@@ -1,9 +1,8 @@
 #include "engine/engine_thread.h"
 
-#include <spdlog/spdlog.h>
-
 #include <condition_variable>
 
+#include "base/log.h"
 #include "base/thread.h"
 #include "tests/engine/answer_book.h"
 
@@ -53,6 +52,14 @@ class Inbox {
   size_t finishes() {
     std::lock_guard lock(mutex_);
     return finishes_;
+  }
+  size_t finishes(FinishReason reason) {
+    std::lock_guard lock(mutex_);
+    size_t count = 0;
+    for (const auto& [shard, events] : lists_) {
+      count += size_t(std::ranges::count(events, reason, &TokenEvent::finish));
+    }
+    return count;
   }
   void read_into(AnswerBook& book) {
     std::lock_guard lock(mutex_);
@@ -129,6 +136,7 @@ TEST(EngineThread, StopGivesEveryRequestItsFinishAndTakesNoMore) {
   }
   engine.stop();
   EXPECT_EQ(inbox.finishes(), choices);
+  EXPECT_EQ(inbox.finishes(FinishReason::kAbort), 0u); // an admin's word
   EXPECT_FALSE(engine.submit(request_of(501)));
   EXPECT_TRUE(engine.wait_drained(kLong));
 }
@@ -223,7 +231,7 @@ TEST(EngineThread, DrainWaitsForTheLastAnswerAndGivesUpInTime) {
 }
 
 TEST(EngineThread, AnEngineThatGaveUpAnswersStill) {
-  spdlog::set_level(spdlog::level::off);
+  log::silence();
   FakeFailures failures;
   for (uint64_t step = 1; step < 100; ++step) {
     failures.launch.insert(step);
@@ -240,7 +248,7 @@ TEST(EngineThread, AnEngineThatGaveUpAnswersStill) {
   EXPECT_TRUE(inbox.wait_finishes(300 + 121));
   EXPECT_TRUE(engine.wait_drained(kLong));
   EXPECT_EQ(status.state, EngineState::kFailed);
-  spdlog::set_level(spdlog::level::info);
+  log::speak();
 }
 
 } // namespace

@@ -1,7 +1,7 @@
-#include <spdlog/spdlog.h>
 
 #include <cstdlib>
 
+#include "base/log.h"
 #include "tests/engine/simulation.h"
 
 namespace parallm {
@@ -14,7 +14,7 @@ int from_environment(const char* name, int otherwise) {
 }
 
 TEST(Simulator, KeepsEveryRuleAndEveryAnswerOverRandomTraces) {
-  spdlog::set_level(spdlog::level::off); // failed steps are meant here
+  log::silence(); // failed steps are meant here
   const int traces = from_environment("PARALLM_SIM_TRACES", 1500);
   const int first = from_environment("PARALLM_SIM_SEED", 1);
   uint64_t preemptions = 0;
@@ -43,7 +43,7 @@ TEST(Simulator, KeepsEveryRuleAndEveryAnswerOverRandomTraces) {
     EXPECT_GT(prefix_hits, 1000u);
     EXPECT_GT(failed_steps, 100u);
   }
-  spdlog::set_level(spdlog::level::info);
+  log::speak();
 }
 
 } // namespace

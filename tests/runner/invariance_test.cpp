@@ -18,16 +18,31 @@ constexpr int kBlockTokens = 4;
 constexpr int kAmple = 4096; // blocks
 constexpr int kLength = 24;  // tokens of an answer
 
-using MakeModel = std::unique_ptr<Model> (*)();
+const std::string kModels = PARALLM_TEST_DATA "/models/";
 
-std::unique_ptr<Model> toy() {
-  return std::make_unique<ToyModel>();
-}
+// A model and the type of its keys and values; without folder the toy.
+struct Form {
+  std::string name{};
+  std::string folder{};
+  std::optional<mx::Dtype> kv{}; // none: that of the hidden states
 
-std::unique_ptr<Model> stories() {
-  const std::filesystem::path folder =
-      PARALLM_SHARED_DATA "/models/stories260k";
-  return std::filesystem::exists(folder) ? load_model(folder) : nullptr;
+  bool is_there() const {
+    return folder.empty() || std::filesystem::exists(folder);
+  }
+  std::unique_ptr<Model> load() const {
+    return folder.empty() ? std::make_unique<ToyModel>() : load_model(folder);
+  }
+};
+
+std::vector<Form> forms() {
+  return {
+      {"Toy"},
+      {"Stories", PARALLM_SHARED_DATA "/models/stories260k"},
+      {"FourBitsWithNarrowCache", kModels + "llama-4bit", mx::bfloat16},
+      {"EightBitsTied", kModels + "llama-8bit-tied"},
+      {"BrainFloatSharded", kModels + "mistral-bf16-sharded"},
+      {"FloatWithHalfCache", kModels + "llama-f32", mx::float16},
+      {"SlidingWindow", kModels + "mistral-window"}};
 }
 
 // The sampling of the subject with this number: something of everything.
@@ -136,17 +151,17 @@ void expect_equal(
   }
 }
 
-class Invariance : public testing::TestWithParam<MakeModel> {
+class Invariance : public testing::TestWithParam<Form> {
  protected:
   void SetUp() override {
-    if (!GetParam()()) {
+    if (!GetParam().is_there()) {
       GTEST_SKIP() << "needs ../shared/data/models/stories260k";
     }
     expected_ = alone();
   }
 
   EngineHarness harness(const EngineOptions& options) {
-    auto model = GetParam()();
+    auto model = GetParam().load();
     const ModelShape shape = model->shape();
     return EngineHarness(
         options,
@@ -157,7 +172,7 @@ class Invariance : public testing::TestWithParam<MakeModel> {
                                   .block_tokens = options.geometry.block_tokens,
                                   .kv_heads = shape.kv_heads,
                                   .head_dim = shape.head_dim,
-                                  .dtype = shape.dtype}));
+                                  .dtype = GetParam().kv.value_or(shape.dtype)}));
   }
 
   static EngineOptions ample() {
@@ -249,8 +264,8 @@ TEST_P(Invariance, WithAPrefixHit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Models, Invariance, testing::Values(&toy, &stories), [](const auto& model) {
-      return model.index == 0 ? "Toy" : "Stories";
+    Models, Invariance, testing::ValuesIn(forms()), [](const auto& form) {
+      return form.param.name;
     });
 
 } // namespace

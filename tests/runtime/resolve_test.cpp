@@ -43,9 +43,10 @@ TEST(Resolve, AStepNeverHasMoreRowsThanTokens) {
 TEST(Resolve, TheQueueHoldsFourCachesOfPromptsUnlessSaidOtherwise) {
   ServerConfig config = tiny_chat();
   EXPECT_EQ(
-      delivery_limits(config, some_checkpoint()).max_queue_tokens, 4 * 1600);
+      delivery_limits(config, some_checkpoint(), {}).max_queue_tokens,
+      4 * 1600);
   config.engine.max_queue_tokens = 7;
-  EXPECT_EQ(delivery_limits(config, some_checkpoint()).max_queue_tokens, 7);
+  EXPECT_EQ(delivery_limits(config, some_checkpoint(), {}).max_queue_tokens, 7);
 }
 
 TEST(Resolve, ThreadsFollowTheMachine) {
@@ -71,12 +72,32 @@ TEST(Resolve, FastNumericsAreRefusedWhereThereAreNone) {
   ServerConfig config = tiny_chat();
   config.engine.numerics = NumericsChoice::kFast;
   try {
-    runner_options(config);
+    model_card(config, some_checkpoint());
     FAIL() << "not refused";
   } catch (const StartError& error) {
     EXPECT_EQ(error.exit_code, kExitConfig);
     EXPECT_THAT(error.what(), HasSubstr("--numerics fast"));
   }
+}
+
+TEST(Resolve, NumericsAreToldAsTheyAre) {
+  CheckpointSummary checkpoint = some_checkpoint();
+  EXPECT_EQ(model_card(tiny_chat(), checkpoint).numerics, "invariant");
+  checkpoint.batch_invariant = false;
+  EXPECT_EQ(model_card(tiny_chat(), checkpoint).numerics, "fast");
+  ServerConfig config = tiny_chat();
+  config.engine.numerics = NumericsChoice::kInvariant;
+  EXPECT_THROW(model_card(config, checkpoint), StartError);
+}
+
+TEST(Resolve, AnswersMayTakeAnEighthOfTheMemory) {
+  const Machine machine{.memory_bytes = int64_t{32} << 30};
+  const auto config = tiny_chat();
+  const auto limits = delivery_limits(config, some_checkpoint(), machine);
+  EXPECT_EQ(limits.max_answer_bytes, int64_t{4} << 30);
+  EXPECT_EQ(
+      api_limits(config, some_checkpoint(), machine).max_answer_bytes,
+      limits.max_answer_bytes);
 }
 
 TEST(Resolve, ShowsWhatItCameTo) {

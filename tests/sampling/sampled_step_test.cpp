@@ -62,7 +62,8 @@ TEST(SampledStep, NamesWhatWentWrong) {
       as_array({{1, 2}, {std::nanf(""), 2}, {1, 2}}),
       {empty, SampleRow{}, SampleRow{}});
   mx::eval(step.arrays());
-  EXPECT_EQ(step.error(0), "constraint_unsatisfiable");
+  EXPECT_NE(step.error(0), "");
+  EXPECT_TRUE(step.unsatisfiable(0));
   EXPECT_THAT(step.error(1), testing::HasSubstr("not finite"));
   EXPECT_EQ(step.error(2), "");
 }

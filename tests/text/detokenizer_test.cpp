@@ -74,6 +74,19 @@ TEST(Detokenizer, DropsOnlyTheVeryFirstBlank) {
   EXPECT_EQ(token_by_token(*tokenizer, ids, true), "  the");
 }
 
+TEST(Detokenizer, KeepsTheFirstBlankOfATextThatGoesOn) {
+  const auto tokenizer = Tokenizer::load(kPieces);
+  const auto id = *tokenizer->id_of("▁the");
+  const auto begun = [&](TextStart start) {
+    Detokenizer detokenizer(*tokenizer, true, start);
+    std::string text;
+    detokenizer.push(id, text);
+    return text;
+  };
+  EXPECT_EQ(begun(TextStart::kFresh), "the");
+  EXPECT_EQ(begun(TextStart::kContinued), " the");
+}
+
 std::vector<TokenId> random_ids(std::mt19937& random, int vocab) {
   std::uniform_int_distribution<TokenId> id(0, vocab - 1);
   std::vector<TokenId> ids(1 + random() % 40);

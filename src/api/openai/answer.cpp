@@ -24,11 +24,19 @@ Failed failure_of(const ChoiceEnd& end) {
   if (end.overflow) {
     return Failed::kOverflow;
   }
-  if (end.reason == FinishReason::kError) {
-    return Failed::kEngine;
+  switch (end.reason) {
+    case FinishReason::kError:
+      return Failed::kEngine;
+    case FinishReason::kUnsatisfiable:
+      return Failed::kUnsatisfiable;
+    case FinishReason::kCancelled:
+      return Failed::kShutdown;
+    case FinishReason::kStop:
+    case FinishReason::kLength:
+    case FinishReason::kAbort:
+      break;
   }
-  const bool cancelled = end.reason == FinishReason::kCancelled;
-  return cancelled ? Failed::kShutdown : Failed::kNo;
+  return Failed::kNo;
 }
 
 } // namespace

@@ -49,7 +49,13 @@ struct Usage {
 };
 
 // Why the whole request failed after admission.
-enum class Failed : uint8_t { kNo, kEngine, kShutdown, kOverflow };
+enum class Failed : uint8_t {
+  kNo,
+  kUnsatisfiable,
+  kEngine,
+  kShutdown,
+  kOverflow,
+};
 
 class Answer {
  public:

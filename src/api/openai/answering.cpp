@@ -102,6 +102,8 @@ std::optional<ApiError> failure(const Running& running) {
   switch (running.answer.failed()) {
     case Failed::kNo:
       return {};
+    case Failed::kUnsatisfiable:
+      return unsatisfiable_error();
     case Failed::kEngine:
       return engine_error();
     case Failed::kShutdown:
@@ -141,6 +143,8 @@ std::string_view reason_name(const ChoiceState& choice) {
       return "abort";
     case FinishReason::kCancelled:
       return "cancelled";
+    case FinishReason::kUnsatisfiable:
+      return "unsatisfiable";
     case FinishReason::kError:
       break;
   }

@@ -96,6 +96,14 @@ ApiError engine_error() {
       .message = "the engine failed on this request"};
 }
 
+ApiError unsatisfiable_error() {
+  return {
+      .code = "constraint_unsatisfiable",
+      .message =
+          "allowed_token_ids, bad_words, logit_bias and min_tokens together "
+          "leave no token to choose"};
+}
+
 ApiError shutdown_error() {
   return unavailable("draining", "the server stopped before the end", 1);
 }

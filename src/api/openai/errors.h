@@ -15,6 +15,7 @@ http::Response error_response(const ApiError& error);
 ApiError refusal_error(const Refusal& refusal);
 ApiError timeout_error(); // 408, before the first token
 ApiError engine_error();
+ApiError unsatisfiable_error(); // 400: the masks left no token
 ApiError shutdown_error();
 
 // What http/ refuses by itself.

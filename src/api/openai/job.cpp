@@ -241,6 +241,46 @@ PromptSpec prompt_spec(const EncodedPrompt& prompt, const AnswerSpec& spec) {
   return shown;
 }
 
+// Generous: a token's text, and one log-probability in memory and as JSON.
+constexpr int64_t kTextBytes = 8;
+constexpr int64_t kScoreBytes = 100;
+
+int64_t score_bytes(int alternatives) {
+  return alternatives < 0 ? 0 : kScoreBytes * (alternatives + 1);
+}
+
+// What must be gathered before it can be written: of a stream only the scores
+// of its prompts, which come all at once.
+int64_t answer_bytes(const GenerateJob& job, bool stream) {
+  int64_t bytes = 0;
+  for (const auto& request : job.requests) {
+    const auto& sampling = request.sampling;
+    const int64_t of_token = kTextBytes + score_bytes(sampling.logprobs);
+    bytes +=
+        int64_t(request.prompt.size()) * score_bytes(sampling.prompt_logprobs);
+    bytes += stream
+                 ? 0
+                 : int64_t(request.choices) * request.max_new_tokens * of_token;
+  }
+  return bytes;
+}
+
+Check check_answer(const GenerateJob& job, int64_t limit) {
+  constexpr double kMiB = 1 << 20;
+  if (job.answer_bytes <= limit) {
+    return {};
+  }
+  return invalid_value(
+      "max_tokens",
+      fmt::format(
+          "an answer of up to {:.0f} MiB with all its choices and logprobs",
+          double(job.answer_bytes) / kMiB),
+      fmt::format(
+          "at most {:.0f} MiB; ask for fewer tokens, choices or logprobs, or "
+          "for a stream",
+          double(limit) / kMiB));
+}
+
 // Where the prompts came from, which decides how the answer's text begins.
 enum class Source : uint8_t { kMessages, kPrompt };
 
@@ -272,6 +312,10 @@ Result<Prepared, ApiError> assemble(
     part.prompt = std::move(prompt.ids);
     part.max_new_tokens = tokens.value();
     part.min_new_tokens = std::min(part.min_new_tokens, tokens.value());
+  }
+  prepared.job.answer_bytes = answer_bytes(prepared.job, prepared.spec.stream);
+  if (auto wrong = check_answer(prepared.job, app.limits.max_answer_bytes)) {
+    return *wrong;
   }
   return prepared;
 }

@@ -50,8 +50,9 @@ std::string_view finish_reason(FinishReason reason) {
     case FinishReason::kAbort:
       return "abort";
     case FinishReason::kLength:
-    case FinishReason::kCancelled: // these two fail the request before
+    case FinishReason::kCancelled: // these three fail the request before
     case FinishReason::kError:
+    case FinishReason::kUnsatisfiable:
       break;
   }
   return "length";
