@@ -57,7 +57,9 @@ class Load : public testing::Test {
       EXPECT_EQ(what.find('\n'), std::string::npos);
       const auto at = what.find(folder_.path().string());
       EXPECT_EQ(at, 0u) << what;
-      return what.substr(folder_.path().string().size() + 1);
+      what.erase(0, folder_.path().string().size() + 1);
+      what.erase(0, what.find_first_not_of(' ')); // after "FOLDER:"
+      return what;
     }
     return "accepted";
   }

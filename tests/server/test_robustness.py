@@ -68,6 +68,10 @@ def test_a_stream_that_is_never_read_is_cancelled():
         sock.sendall(raw_request(dict(prompt=[5] * 4, max_tokens=1000, n=64,
                                       logprobs=20,
                                       ignore_eos=True, stream=True)))
+        # Its turn comes once all 64 have left the queue.
+        status, _ = server.post("/v1/completions", model="tiny-chat",
+                                prompt="once", max_tokens=1)
+        assert status == 200
         ended = 'parallm_request_success_total{finished_reason="cancelled"}'
         wait_for(lambda: server.metric(ended) == 64)
         assert idle_blocks(server) == 0

@@ -144,8 +144,12 @@ void expect_only_the_templates_tokens(
       prompt += guard_special(random_text(random, parts), *tokenizer);
       written.push_back(special);
     }
-    std::vector<TokenId> found;
     const auto ids = encode_guarded(prompt, *tokenizer, false);
+    if (unguard(prompt) == prompt) { // the library has it for itself
+      ASSERT_EQ(ids, tokenizer->encode(prompt, kPlain));
+      continue;
+    }
+    std::vector<TokenId> found;
     std::copy_if(
         ids.begin(), ids.end(), std::back_inserter(found),
         [&](TokenId id) { return tokenizer->is_special(id); });
