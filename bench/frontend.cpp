@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/mailbox.h"
+#include "base/thread.h"
 #include "bench/stream_clients.h"
 #include "delivery/delivery.h"
 #include "engine/engine_thread.h"
@@ -243,7 +244,7 @@ int run(const Options& options) {
     clients.send(stack.port(), request);
   }
   Sink sink;
-  std::jthread([&] { sink = clients.read_all(); }).join();
+  Thread([&] { sink = clients.read_all(); }).join();
   const double cpu = cpu_s() - cpu_before;
   stack.stop();
   print(options, stack.pace(), sink, cpu);

@@ -40,11 +40,12 @@ class BareLoop {
  public:
   explicit BareLoop(const Options& options) : options_(options) {
     const ServerConfig config = config_of(options);
-    const auto checkpoint = inspect_checkpoint(runner_options(config));
+    const auto checkpoint =
+        inspect_checkpoint(runner_options(config, this_machine()));
     engine_ = std::make_unique<Engine>(
         engine_options(config, checkpoint),
-        load_runner(runner_options(config), checkpoint), [](int, StepEvents) {},
-        status_);
+        load_runner(runner_options(config, this_machine()), checkpoint),
+        [](int, StepEvents) {}, status_);
   }
 
   double rate() {

@@ -16,16 +16,19 @@ if(PARALLM_WITH_MLX)
   set_target_properties(mlx PROPERTIES SYSTEM ON)
   get_target_property(mlx_includes mlx INTERFACE_INCLUDE_DIRECTORIES)
   set_target_properties(mlx PROPERTIES INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${mlx_includes}")
-  target_link_options(mlx INTERFACE -Wl,--allow-shlib-undefined)
+  if(NOT APPLE)
+    target_link_options(mlx INTERFACE -Wl,--allow-shlib-undefined)
+  endif()
 endif()
 
 # The Rust bridge: one static library, built by cargo from its lock file.
+find_program(CARGO cargo HINTS ${CMAKE_SOURCE_DIR}/build/deps/bin REQUIRED)
 set(BRIDGE_DIR ${CMAKE_SOURCE_DIR}/bridge)
 set(BRIDGE_LIB ${CMAKE_SOURCE_DIR}/build/bridge/release/libparallm_bridge.a)
 file(GLOB BRIDGE_SOURCES CONFIGURE_DEPENDS ${BRIDGE_DIR}/src/*.rs)
 add_custom_command(
   OUTPUT ${BRIDGE_LIB}
-  COMMAND cargo build --release --locked --manifest-path ${BRIDGE_DIR}/Cargo.toml --target-dir ${CMAKE_SOURCE_DIR}/build/bridge
+  COMMAND ${CARGO} build --release --locked --manifest-path ${BRIDGE_DIR}/Cargo.toml --target-dir ${CMAKE_SOURCE_DIR}/build/bridge
   DEPENDS ${BRIDGE_SOURCES} ${BRIDGE_DIR}/Cargo.toml ${BRIDGE_DIR}/Cargo.lock
   USES_TERMINAL
   COMMENT "Building the Rust bridge")

@@ -1,5 +1,9 @@
-# Warnings are errors; sanitizers, ccache and a fast linker where present.
-add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wno-missing-field-initializers)
+# Warnings; errors where PARALLM_WERROR says so, which dev and tsan do: a new
+# compiler's opinion shall not stop who only wants to serve. Sanitizers, ccache and a fast linker where present.
+add_compile_options(-Wall -Wextra -Wpedantic -Wno-missing-field-initializers)
+if(PARALLM_WERROR)
+  add_compile_options(-Werror)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 sees ghosts in libstdc++ and Boost at -O2 (GCC bugs 105329, 105651).
   add_compile_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-stringop-overread -Wno-dangling-pointer)

@@ -21,7 +21,7 @@ struct ApiError {
 using Check = std::optional<ApiError>;
 
 // "got VALUE, expected EXPECTED", with the path in front. No text that could
-// be part of a prompt is shown.
+// be part of a prompt is shown, and of paths and values only their beginning.
 ApiError invalid_type(
     std::string_view path,
     const boost::json::value& got,

@@ -10,6 +10,7 @@
 #include "api/fields.h"
 #include "core/generator.h"
 #include "core/status.h"
+#include "http/api_keys.h"
 #include "http/work_pool.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -45,7 +46,7 @@ struct ApiLimits {
   int max_choices = 2048; // prompts times n
   int max_logprobs = 20;
   int64_t kv_capacity_tokens = int64_t(1) << 40; // one sequence, at most
-  int64_t max_answer_bytes = int64_t(4) << 30;   // of one answer, as it gathers
+  int64_t max_job_bytes = int64_t(4) << 30;      // one request may hold
   UnknownFields unknown_fields = UnknownFields::kRefuse;
   bool strict_max_tokens = false;
   bool allow_request_template = false;
@@ -68,6 +69,9 @@ struct AppContext {
   std::function<Generator&(int shard)> generator{};
   http::WorkPool& pool;
   const EngineStatus& status;
+  // Those of the server, for what only part of an open route needs; none:
+  // anybody may.
+  std::vector<http::ApiKey> api_keys{};
   // Would a request sent now be admitted? Any thread. Empty: yes.
   std::function<bool()> admits{};
   // The text of GET /metrics. Any thread.

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
+
+#include "api/openai/errors.h"
 
 namespace parallm {
 
@@ -12,9 +15,32 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 http::Response status_response(std::string_view word) {
-  return {
-      .status = word == "ok" ? 200 : 503,
-      .body = fmt::format("{{\"status\":\"{}\"}}", word)};
+  http::Response response{.body = fmt::format("{{\"status\":\"{}\"}}", word)};
+  if (word != "ok") {
+    response.status = 503;
+    // Asking is cheap, and nobody knows how long it takes.
+    response.headers.emplace_back("retry-after", "1");
+  }
+  return response;
+}
+
+// The route is open, but generating is not: what the gate would answer.
+std::optional<http::Response> refuse_probe(
+    const http::Exchange& exchange, const AppContext& app) {
+  const auto admission = http::check_access(
+      app.api_keys, exchange.request().headers, http::Access::kUser);
+  if (admission == http::Admission::kAllowed) {
+    return {};
+  }
+  auto response = openai::error_response(
+      {.status = 401,
+       .code = "invalid_api_key",
+       .message = admission == http::Admission::kNoKey
+                      ? "A probe needs an API key: Authorization: Bearer KEY, "
+                        "or x-api-key"
+                      : "Unknown API key"});
+  response.headers.emplace_back("www-authenticate", "Bearer");
+  return response;
 }
 
 // One token after the shortest prompt there is.
@@ -117,7 +143,12 @@ http::Task<> health(http::Exchange& exchange, const AppContext& app) {
 
 http::Task<> health_ready(http::Exchange& exchange, const AppContext& app) {
   if (asks_for_probe(exchange.request().query)) {
-    co_await health_generate(exchange, app);
+    auto refusal = refuse_probe(exchange, app);
+    if (refusal) {
+      co_await exchange.send(std::move(*refusal));
+    } else {
+      co_await health_generate(exchange, app);
+    }
     co_return;
   }
   const auto word = unready_word(app);

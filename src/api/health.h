@@ -13,7 +13,7 @@ bool is_stalled(const EngineStatus& status, std::chrono::milliseconds limit);
 std::string_view unready_word(const AppContext& app);
 
 http::Task<> health(http::Exchange& exchange, const AppContext& app);
-// With ?probe=1 as health_generate.
+// With ?probe=1 as health_generate, and for those who may ask that.
 http::Task<> health_ready(http::Exchange& exchange, const AppContext& app);
 // Generates one token at top priority and looks at its log-probability.
 http::Task<> health_generate(http::Exchange& exchange, const AppContext& app);

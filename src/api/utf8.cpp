@@ -51,15 +51,17 @@ Utf8Step utf8_step(std::string_view bytes) {
   auto tail = tail_of(static_cast<uint8_t>(bytes[0]));
   size_t taken = 1;
   for (int left = tail.bytes; left > 0; --left, ++taken) {
-    const auto next =
-        taken < bytes.size() ? static_cast<uint8_t>(bytes[taken]) : 0;
+    if (taken == bytes.size()) {
+      return {.bytes = taken, .cut_off = true};
+    }
+    const auto next = static_cast<uint8_t>(bytes[taken]);
     if (next < tail.low || next > tail.high) {
-      return {taken, false};
+      return {.bytes = taken};
     }
     tail.low = 0x80;
     tail.high = 0xbf;
   }
-  return {taken, tail.bytes >= 0};
+  return {.bytes = taken, .whole = tail.bytes >= 0};
 }
 
 size_t utf8_error(std::string_view bytes) {

@@ -21,11 +21,12 @@ std::string_view first_code_points(std::string_view bytes, size_t limit);
 std::string lossy_utf8(std::string_view bytes);
 
 // Length in bytes of the character, or of the maximal ill-formed part, that
-// starts `bytes`, and whether it is a character. `whole` is false also for a
-// character that is cut off by the end.
+// starts `bytes`, and whether it is a character, or the beginning of one that
+// more bytes could complete.
 struct Utf8Step {
   size_t bytes = 0;
   bool whole = false;
+  bool cut_off = false;
 };
 Utf8Step utf8_step(std::string_view bytes);
 

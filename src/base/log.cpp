@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <spdlog/async.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -7,6 +8,8 @@
 namespace parallm::log {
 
 namespace {
+
+constexpr size_t kQueuedMessages = 8192;
 
 // %* is the message as EscapedMessage writes it.
 constexpr auto kTextPattern = "%Y-%m-%dT%H:%M:%S.%e %^%l%$ %*";
@@ -57,11 +60,7 @@ spdlog::level::level_enum level_of(Level level) {
 }
 static_assert(static_cast<int>(Level::kError) == SPDLOG_LEVEL_ERROR);
 
-} // namespace
-
-void set_up(Level level, Format format) {
-  auto logger = std::make_shared<spdlog::logger>(
-      "parallm", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+void use(std::shared_ptr<spdlog::logger> logger, Level level, Format format) {
   auto lines = std::make_unique<spdlog::pattern_formatter>();
   lines->add_flag<EscapedMessage>('*', format)
       .set_pattern(format == Format::kJson ? kJsonPattern : kTextPattern);
@@ -69,6 +68,30 @@ void set_up(Level level, Format format) {
   logger->set_formatter(std::move(lines));
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
+}
+
+std::shared_ptr<spdlog::sinks::sink> standard_error() {
+  return std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+}
+
+} // namespace
+
+void set_up(Level level, Format format) {
+  use(std::make_shared<spdlog::logger>("parallm", standard_error()), level,
+      format);
+}
+
+Background::Background(Level level, Format format) {
+  spdlog::init_thread_pool(kQueuedMessages, 1);
+  use(std::make_shared<spdlog::async_logger>(
+          "parallm", standard_error(), spdlog::thread_pool(),
+          spdlog::async_overflow_policy::overrun_oldest),
+      level, format);
+}
+
+Background::~Background() {
+  spdlog::shutdown();
+  set_up(Level::kInfo, Format::kText); // for whoever speaks later
 }
 
 void silence() {

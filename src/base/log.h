@@ -15,8 +15,19 @@ namespace parallm::log {
 enum class Format : uint8_t { kText, kJson };
 enum class Level : uint8_t { kTrace, kDebug, kInfo, kWarn, kError };
 
-// Called once, at the top of main; until then as info and text.
+// As info and text until it is called.
 void set_up(Level level, Format format);
+
+// While one lives, a thread of its own writes what is logged, so that a reader
+// who stands still holds up nobody: the oldest messages are dropped beyond
+// some thousands. The last are written when it dies. For main.
+class Background {
+ public:
+  Background(Level level, Format format);
+  ~Background();
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+};
 
 // A test that means to fail steps keeps them out of its output.
 void silence();

@@ -19,7 +19,12 @@ PrefixKey child_key(PrefixKey parent, std::span<const TokenId> tokens);
 
 // Which block holds which stretch of tokens. A hit is believed only after its
 // tokens and its parent's key have been compared, so that a collision of keys
-// costs a miss and never a wrong answer. Engine thread only.
+// costs a miss. That it never costs a wrong answer rests on ends being evicted
+// before beginnings (BlockList gives back its last block first): as long as a
+// block lives, no other tokens can take the key that it names as its parent.
+// Where a sequence computed its beginning in blocks that got no key, because
+// others had it, those may go first; then 64 bits are all there is. Engine
+// thread only.
 class PrefixIndex {
  public:
   PrefixIndex(int num_blocks, int block_tokens);

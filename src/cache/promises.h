@@ -18,6 +18,7 @@ class Promises {
   // Does nothing if the block is promised already.
   void make(PrefixKey key, Party promiser);
   bool promised(PrefixKey key) const { return open_.contains(key); }
+  Party promiser(PrefixKey key) const { return open_.at(key).promiser; }
 
   void wait(PrefixKey key, Party waiter); // it must be promised
   void leave(PrefixKey key, Party waiter);

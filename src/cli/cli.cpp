@@ -60,10 +60,6 @@ int dispatch(const std::vector<std::string>& arguments) {
 
 } // namespace
 
-std::span<const Subcommand> subcommands() {
-  return kSubcommands;
-}
-
 int run_cli(const std::vector<std::string>& arguments) {
   try {
     return dispatch(arguments);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <span>
 #include <string>
 #include <vector>
 
@@ -13,8 +12,6 @@ struct Subcommand {
   // What follows the name -> exit code. May throw StartError.
   int (*run)(const std::vector<std::string>& arguments);
 };
-
-std::span<const Subcommand> subcommands();
 
 // Dispatches, prints what went wrong in one line, and gives the exit code.
 int run_cli(const std::vector<std::string>& arguments);

@@ -28,7 +28,8 @@ int run_inspect(const std::vector<std::string>& arguments) {
   fmt::print(
       "{}",
       resolved_text(
-          parsed.config, inspect_checkpoint(runner_options(parsed.config)),
+          parsed.config,
+          inspect_checkpoint(runner_options(parsed.config, this_machine())),
           this_machine()));
   return 0;
 }

@@ -75,15 +75,14 @@ int print_config(const ParsedConfig& parsed) {
     fmt::print(
         "\n{}",
         resolved_text(
-            parsed.config, inspect_checkpoint(runner_options(parsed.config)),
+            parsed.config,
+            inspect_checkpoint(runner_options(parsed.config, this_machine())),
             this_machine()));
   }
   return 0;
 }
 
-void set_up_log(const ParsedConfig& parsed) {
-  const LogSettings& settings = parsed.config.log;
-  log::set_up(settings.level, settings.format);
+void log_warnings(const ParsedConfig& parsed) {
   for (const std::string& warning : parsed.warnings) {
     log::warn("{}", warning);
   }
@@ -97,7 +96,9 @@ void set_up_mlx() {
 
 int serve(const ParsedConfig& parsed) {
   const EndSignals signals;
-  set_up_log(parsed);
+  const log::Background background(
+      parsed.config.log.level, parsed.config.log.format);
+  log_warnings(parsed);
   set_up_mlx();
   Runtime runtime(parsed.config);
   runtime.listen();

@@ -20,7 +20,7 @@ struct TextRules {
   // The answer goes on with the prompt's text, as of a completion: its first
   // blank is kept. Else it is a text of its own, as of a chat message.
   bool continues_prompt = false;
-  int min_tokens = 0;         // stop strings do not end the choice before
+  int min_tokens = 0;         // no stop string ends before, but one may begin
   bool token_details = false; // fill TextDelta::tokens
 };
 
@@ -73,6 +73,8 @@ class Reply {
   // Calls `wake` once, on this shard, when take() has something. Check take()
   // first: on one thread nothing can slip in between.
   virtual void wake_once(std::function<void()> wake) = 0;
+  // What has not ended ends soon, with what there is by then.
+  virtual void cancel() = 0;
   // True once the engine has begun on the job (it left the queue).
   virtual bool started() const = 0;
 };
@@ -82,9 +84,10 @@ class Reply {
 struct GenerateJob {
   std::vector<GenerateRequest> requests{};
   TextRules rules{};
-  // What its answer may come to before it is written: preemption cannot take
-  // that back, so that admission counts it (rule admit.bound).
-  int64_t answer_bytes = 0;
+  // What it may hold until its end beside the cache: its choices, and an
+  // answer that gathers before it is written. Preemption cannot take that
+  // back, so that admission counts it (rule admit.bound).
+  int64_t memory_bytes = 0;
 };
 
 // On a shard; the reply belongs to that shard.

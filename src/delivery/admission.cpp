@@ -24,7 +24,7 @@ void LeaveQueue::operator()(Admission* admission) const {
 }
 
 void EndJob::operator()(Admission* admission) const {
-  admission->end_job(answer_bytes);
+  admission->end_job(memory_bytes);
 }
 
 Admission::Admission(AdmissionLimits limits, Clock clock)
@@ -48,10 +48,10 @@ Result<Admission::Permits, Refusal> Admission::enter(const JobCharge& job) {
   ++active_jobs_;
   ++queued_jobs_;
   queued_tokens_ += job.tokens;
-  answer_bytes_ += job.answer_bytes;
+  memory_bytes_ += job.memory_bytes;
   return Permits{
       QueuePlace(this, LeaveQueue{job.tokens}),
-      ActiveJob(this, EndJob{job.answer_bytes})};
+      ActiveJob(this, EndJob{job.memory_bytes})};
 }
 
 void Admission::drain() {
@@ -71,7 +71,7 @@ int Admission::queued_jobs() const {
 
 bool Admission::fits(const JobCharge& job) const {
   return queued_jobs_ < limits_.max_queue &&
-         answer_bytes_ + job.answer_bytes <= limits_.max_answer_bytes &&
+         memory_bytes_ + job.memory_bytes <= limits_.max_job_bytes &&
          (queued_jobs_ == 0 ||
           queued_tokens_ + job.tokens <= limits_.max_queue_tokens);
 }
@@ -106,10 +106,10 @@ void Admission::leave_queue(int64_t tokens) {
   queued_tokens_ -= tokens;
 }
 
-void Admission::end_job(int64_t answer_bytes) {
+void Admission::end_job(int64_t memory_bytes) {
   std::lock_guard lock(mutex_);
   --active_jobs_;
-  answer_bytes_ -= answer_bytes;
+  memory_bytes_ -= memory_bytes;
 }
 
 } // namespace parallm

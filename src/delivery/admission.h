@@ -14,14 +14,14 @@ namespace parallm {
 struct AdmissionLimits {
   int max_queue = 1024;               // jobs
   int64_t max_queue_tokens = 1 << 20; // prompt tokens
-  int64_t max_answer_bytes = int64_t{4} << 30;
+  int64_t max_job_bytes = int64_t{4} << 30;
 };
 
-// What a job takes: prompt tokens until it leaves the queue, memory for its
-// answer until its end.
+// What a job takes: prompt tokens until it leaves the queue, memory until its
+// end.
 struct JobCharge {
   int64_t tokens = 0;
-  int64_t answer_bytes = 0;
+  int64_t memory_bytes = 0;
 };
 
 class Admission;
@@ -32,7 +32,7 @@ struct LeaveQueue {
   void operator()(Admission* admission) const;
 };
 struct EndJob {
-  int64_t answer_bytes = 0;
+  int64_t memory_bytes = 0;
   void operator()(Admission* admission) const;
 };
 using QueuePlace = std::unique_ptr<Admission, LeaveQueue>;
@@ -68,7 +68,7 @@ class Admission {
   Refusal queue_full(int64_t tokens) const;
   void pass_time();
   void leave_queue(int64_t tokens);
-  void end_job(int64_t answer_bytes);
+  void end_job(int64_t memory_bytes);
 
   const AdmissionLimits limits_;
   const Clock clock_;
@@ -77,7 +77,7 @@ class Admission {
   int active_jobs_ = 0;
   int queued_jobs_ = 0;
   int64_t queued_tokens_ = 0;
-  int64_t answer_bytes_ = 0; // of the active jobs
+  int64_t memory_bytes_ = 0; // of the active jobs
   double seen_s_ = 0;        // up to here the rate knows
   LeaveRate rate_;
 };

@@ -78,18 +78,15 @@ void ChoiceText::settle_rest(TextDelta& delta) {
   held_.clear();
 }
 
-// Text of tokens that come before min_tokens cannot end the choice.
-bool ChoiceText::searches() const {
-  return matcher_ && sampled_ >= rules_.min_tokens;
-}
-
 int ChoiceText::show(std::string_view text, std::string& shown) {
   const size_t before = shown.size();
   int stop = -1;
-  if (searches()) {
+  if (!matcher_) {
+    shown += text;
+  } else if (sampled_ >= rules_.min_tokens) {
     stop = matcher_->push(text, shown);
   } else {
-    shown += text;
+    matcher_->pass(text, shown);
   }
   shown_ += shown.size() - before;
   return stop;

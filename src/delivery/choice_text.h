@@ -41,7 +41,6 @@ class ChoiceText {
     size_t end = 0;
   };
 
-  bool searches() const;
   int show(std::string_view text, std::string& shown);
   void note(TokenId token, int bytes, std::optional<TokenLogprobs> logprobs);
 

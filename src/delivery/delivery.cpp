@@ -13,8 +13,7 @@ struct Delivery::State {
       SubmitFn submit,
       ServerMetrics* metrics)
       : admission(
-            {limits.max_queue, limits.max_queue_tokens,
-             limits.max_answer_bytes}),
+            {limits.max_queue, limits.max_queue_tokens, limits.max_job_bytes}),
         common{
             .tokenizer = std::move(tokenizer),
             .limits = limits,

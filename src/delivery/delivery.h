@@ -17,10 +17,10 @@ class ServerMetrics;
 using SubmitFn = std::function<bool(EngineCommand)>;
 
 struct DeliveryLimits {
-  int max_queue = 1024;                // jobs admitted but not started
-  int64_t max_queue_tokens = 1 << 20;  // their prompt tokens
-  size_t max_buffered_bytes = 1 << 20; // text of one job nobody has taken
-  int64_t max_answer_bytes = int64_t{4} << 30; // of all jobs that are admitted
+  int max_queue = 1024;                     // jobs admitted but not started
+  int64_t max_queue_tokens = 1 << 20;       // their prompt tokens
+  size_t max_buffered_bytes = 1 << 20;      // text of one job nobody has taken
+  int64_t max_job_bytes = int64_t{4} << 30; // all active jobs together
 };
 
 // Admission and the way back: events -> text -> Reply. One per model; its

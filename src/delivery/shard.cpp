@@ -49,6 +49,8 @@ class JobReply : public Reply {
     job_->wake = std::move(wake);
   }
 
+  void cancel() override { shard_.cancel_open(*job_); }
+
   bool started() const override { return job_->started; }
 
  private:
@@ -105,7 +107,7 @@ Result<std::unique_ptr<Reply>, Refusal> DeliveryShard::start(
     return *refusal;
   }
   auto permits =
-      common_.admission.enter({prompt_tokens(request), request.answer_bytes});
+      common_.admission.enter({prompt_tokens(request), request.memory_bytes});
   if (!permits) {
     return permits.error();
   }
@@ -126,7 +128,7 @@ void DeliveryShard::deliver(StepEvents events) {
   }
   for (TokenEvent& event : events) {
     if (const auto* entry = table_.find(event.id, event.choice)) {
-      apply(*entry, event);
+      apply_safely(*entry, event);
     }
   }
   if (meter_) {
@@ -190,6 +192,18 @@ bool DeliveryShard::submit_all(
     job->unfinished += choices;
   }
   return true;
+}
+
+// Our own fault costs the job it happened to, not the rest of the list.
+void DeliveryShard::apply_safely(
+    const JobTable::Entry& entry, TokenEvent& event) {
+  const auto job = entry.job; // the table may let go of it
+  try {
+    apply(entry, event);
+  } catch (const std::exception& error) {
+    log::error("[delivery] a job has failed: {}", error.what());
+    end_open(*job, FinishReason::kError);
+  }
 }
 
 void DeliveryShard::apply(const JobTable::Entry& entry, TokenEvent& event) {
@@ -297,9 +311,7 @@ void DeliveryShard::tell_end(
       add_text(job, choice);
     }
   }
-  const bool failed = event.finish == FinishReason::kError ||
-                      event.finish == FinishReason::kUnsatisfiable;
-  if (failed && event.details) {
+  if (event.finish == FinishReason::kError && event.details) {
     log::error(
         "request {} failed: {}", static_cast<uint64_t>(prompt.id),
         event.details->error);
@@ -318,13 +330,21 @@ void DeliveryShard::add_text(Job& job, Choice& choice) {
 }
 
 void DeliveryShard::overflow(Job& job) {
+  for (Prompt& prompt : job.prompts) {
+    for (Choice& choice : prompt.choices) {
+      choice.end.overflow = choice.phase == Choice::Phase::kOpen;
+    }
+  }
+  end_open(job, FinishReason::kCancelled);
+}
+
+void DeliveryShard::end_open(Job& job, FinishReason reason) {
   cancel_open(job);
   for (Prompt& prompt : job.prompts) {
     for (Choice& choice : prompt.choices) {
       if (choice.phase == Choice::Phase::kOpen) {
         choice.phase = Choice::Phase::kEnding;
-        choice.end.reason = FinishReason::kCancelled;
-        choice.end.overflow = true;
+        choice.end.reason = reason;
       }
     }
   }

@@ -32,12 +32,15 @@ class DeliveryShard : public Generator {
 
   // The Reply is gone: cancels what is left and drops later events.
   void abandon(Job& job);
+  // What has not ended is to end.
+  void cancel_open(const Job& job);
 
  private:
   std::optional<Refusal> not_ready() const;
   std::shared_ptr<Job> make_job(GenerateJob& request) const;
   bool submit_all(std::shared_ptr<Job> job, std::vector<GenerateRequest>);
 
+  void apply_safely(const JobTable::Entry& entry, TokenEvent& event);
   void apply(const JobTable::Entry& entry, TokenEvent& event);
   void touch(const std::shared_ptr<Job>& job);
   void read(Job& job, Prompt& prompt, Choice& choice, TokenEvent& event);
@@ -46,7 +49,7 @@ class DeliveryShard : public Generator {
   void tell_end(Job& job, const Prompt& prompt, Choice&, TokenEvent& event);
   void add_text(Job& job, Choice& choice);
   void overflow(Job& job);
-  void cancel_open(const Job& job);
+  void end_open(Job& job, FinishReason reason);
   TextDelta& delta_of(Job& job, Choice& choice);
   void wake_touched();
 

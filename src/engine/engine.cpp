@@ -56,8 +56,25 @@ void Engine::obey(EngineCommand command) {
     }
   });
   if (error) {
-    log::error("[engine] a command was not understood: {}", *error);
+    give_up(*error); // our books are wrong; everybody gets the finish
+    refuse(command);
   }
+}
+
+// For a request that the books may not know: a finish too many is dropped.
+void Engine::refuse(const EngineCommand& command) {
+  const auto* request = std::get_if<GenerateRequest>(&command);
+  if (!request) {
+    return;
+  }
+  StepEvents events;
+  for (int choice = 0; choice < request->choices; ++choice) {
+    TokenEvent& event = events.emplace_back();
+    event.id = request->id;
+    event.choice = choice;
+    event.finish = FinishReason::kError;
+  }
+  sink_(request->shard, std::move(events));
 }
 
 void Engine::step() {
@@ -65,6 +82,7 @@ void Engine::step() {
     finish_all(FinishReason::kError, "[engine] the engine has failed");
     return;
   }
+  beat(); // a step that hangs is seen, also the first after idleness
   if (const auto error = attempt([this] { turn(); })) {
     give_up(*error);
   }
@@ -187,10 +205,14 @@ void Engine::emit() {
   }
 }
 
-void Engine::publish() {
-  const SchedulerCounters& sums = scheduler_.counters();
+void Engine::beat() {
   status_.heartbeat_ms = static_cast<int64_t>(now_ms_());
   status_.busy = !idle();
+}
+
+void Engine::publish() {
+  const SchedulerCounters& sums = scheduler_.counters();
+  beat();
   status_.running = scheduler_.running();
   status_.waiting = scheduler_.waiting();
   status_.used_blocks = scheduler_.pool().held_blocks();

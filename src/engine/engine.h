@@ -68,6 +68,8 @@ class Engine {
   void give_up(const std::string& error);
   void emit();
   void check_idle_books() const;
+  void refuse(const EngineCommand& command);
+  void beat();
   void publish();
 
   const EngineOptions options_;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/mailbox.h"
+#include "base/thread.h"
 #include "engine/engine.h"
 
 namespace parallm {
@@ -53,7 +54,7 @@ class EngineThread {
   Mailbox<Message> inbox_;
   std::vector<Drained> drains_; // engine thread
   std::promise<void> ready_;    // dies after the thread, and its exception too
-  std::jthread thread_;         // last: it uses all of the above
+  Thread thread_;               // last: it uses all of the above
 };
 
 } // namespace parallm

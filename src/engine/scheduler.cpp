@@ -281,6 +281,7 @@ void Scheduler::leave_queues(Sequence& seq) {
     case SequenceState::kParked:
       promises_.leave(seq.awaited, party(seq));
       --parked_;
+      parked_strangers_ -= seq.awaits_stranger;
       break;
     case SequenceState::kRunning:
       running_.erase(std::ranges::lower_bound(running_, &seq, before));
@@ -306,6 +307,7 @@ void Scheduler::end_promise(Sequence& seq, int block) {
     woken.state = SequenceState::kQueued;
     queue_.insert(woken);
     --parked_;
+    parked_strangers_ -= woken.awaits_stranger;
   }
 }
 

@@ -125,6 +125,7 @@ class Scheduler {
   std::unordered_map<SeqId, std::unique_ptr<Sequence>> sequences_;
   WaitQueue queue_;
   int parked_ = 0;
+  int parked_strangers_ = 0; // of them, behind the promise of another request
   std::vector<Sequence*> running_; // in the order of runs_before
   std::vector<Sequence*> by_slot_;
   std::vector<SlotChange> closed_slots_; // to be told with the next rows

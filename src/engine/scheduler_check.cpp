@@ -12,6 +12,7 @@ void Scheduler::check_invariants() const {
   pool_.check_books();
   check_holders();
   int parked = 0;
+  int strangers = 0;
   int running = 0;
   int queued = 0;
   int slots = 0;
@@ -19,6 +20,7 @@ void Scheduler::check_invariants() const {
   for (const auto& [id, seq] : sequences_) {
     check_sequence(*seq);
     parked += seq->state == SequenceState::kParked;
+    strangers += seq->state == SequenceState::kParked && seq->awaits_stranger;
     running += seq->state == SequenceState::kRunning;
     queued += seq->state == SequenceState::kQueued;
     slots += seq->slot.held();
@@ -29,7 +31,8 @@ void Scheduler::check_invariants() const {
     launched += step.rows;
   }
   PARALLM_CHECK(
-      parked == parked_ && queued == queue_.size() &&
+      parked == parked_ && strangers == parked_strangers_ &&
+          queued == queue_.size() &&
           running == static_cast<int>(running_.size()),
       "{} parked, {} queued, {} running", parked, queued, running);
   PARALLM_CHECK(

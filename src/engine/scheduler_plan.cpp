@@ -138,11 +138,12 @@ int Scheduler::coming_blocks(const Sequence& seq) const {
 
 // The first who finds no room ends the search: nobody overtakes for being
 // small, so that everybody's turn comes. Who waits for a promised block is
-// passed over; there are never more of them than could run at once, so that
-// neither a step nor the end of a promise looks at the whole queue.
+// passed over; choices of one request may all wait for their first, but of
+// others there are never more than could run at once, so that neither a step
+// nor the end of a promise looks at the whole queue.
 void Scheduler::admit_waiting(Planning& step) {
   while (step.budget > 0 && slots_.free_slots() > 0 && !queue_.empty() &&
-         parked_ < limits_.max_sequences) {
+         parked_strangers_ < limits_.max_sequences) {
     if (admit(queue_.front(), step) == Admission::kNoRoom) {
       return;
     }
@@ -222,8 +223,11 @@ bool Scheduler::park_behind_promise(Sequence& seq, int stored_blocks) {
   queue_.erase(seq);
   seq.state = SequenceState::kParked;
   seq.awaited = seq.keys[size_t(i) - 1];
+  const auto promiser = static_cast<uint64_t>(promises_.promiser(seq.awaited));
+  seq.awaits_stranger = &sequences_.at(SeqId{promiser})->group != &seq.group;
   promises_.wait(seq.awaited, Promises::Party{static_cast<uint64_t>(seq.id)});
   ++parked_;
+  parked_strangers_ += seq.awaits_stranger;
   return true;
 }
 

@@ -46,6 +46,7 @@ struct Sequence {
   int promised_blocks = 0;       // leading blocks that others may wait for
   std::vector<PrefixKey> keys{}; // of its leading blocks
   PrefixKey awaited = 0;         // while parked
+  bool awaits_stranger = false;  // while parked: not a choice of its own group
 
   double submitted_ms = 0;
   std::optional<double> started_ms{}; // left the queue for the first time

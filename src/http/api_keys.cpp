@@ -15,6 +15,8 @@ namespace {
 
 using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
 
+constexpr std::string_view kBearer = "bearer ";
+
 Digest digest(std::string_view text) {
   Digest result{};
   SHA256(
@@ -29,17 +31,7 @@ bool same_secret(const Digest& left, const Digest& right) {
 }
 
 bool is_bearer(std::string_view value) {
-  constexpr std::string_view kScheme = "bearer ";
-  if (value.size() < kScheme.size()) {
-    return false;
-  }
-  for (size_t i = 0; i < kScheme.size(); ++i) {
-    const bool letter = kScheme[i] != ' ';
-    if ((letter ? value[i] | 0x20 : value[i]) != kScheme[i]) {
-      return false;
-    }
-  }
-  return true;
+  return to_lower(value.substr(0, kBearer.size())) == kBearer;
 }
 
 std::string_view trim(std::string_view text) {
@@ -56,7 +48,7 @@ std::vector<std::string_view> offered_keys(const Headers& headers) {
     if (name == "x-api-key") {
       keys.push_back(trim(value));
     } else if (name == "authorization" && is_bearer(value)) {
-      keys.push_back(trim(std::string_view(value).substr(7)));
+      keys.push_back(trim(std::string_view(value).substr(kBearer.size())));
     }
   }
   return keys;

@@ -19,7 +19,7 @@ struct ApiKey {
 };
 
 // Lines `name:key:role`; blank lines and lines with `#` in front are skipped.
-// Throws StartError, which never shows a key.
+// Throws StartError, which never shows a key. Any thread, but reads a file.
 std::vector<ApiKey> read_api_keys(const std::string& path);
 
 enum class Admission : uint8_t { kAllowed, kNoKey, kWrongKey, kNeedsAdmin };

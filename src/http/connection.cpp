@@ -45,6 +45,12 @@ Failure too_slow(const std::string& part) {
   return {408, "request_timeout", "The request " + part + " took too long"};
 }
 
+Failure no_room_for_body() {
+  return {
+      503, "overloaded",
+      "The bodies of other requests leave no room for this one"};
+}
+
 // Texts of foreign exceptions may quote the client, so only their type shows.
 std::string describe(const std::exception& error) {
   const auto* ours = dynamic_cast<const CheckFailed*>(&error);
@@ -60,7 +66,8 @@ Connection::Connection(
       transport_(std::move(socket), tls),
       alarm_(transport_.executor()),
       entry_(entry),
-      reader_(home.site.options.max_head_bytes) {
+      reader_(home.site.options.max_head_bytes),
+      body_permit_(home.bodies) {
 }
 
 // ---- The life of a connection
@@ -82,11 +89,8 @@ Task<> Connection::serve() {
   }
   if (entry_ == Entry::kTurnAway) {
     begin_request();
-    Response response = home_.site.failure_body(
-        {503, "too_many_connections", "Too many connections"}, "");
-    response.headers.emplace_back("retry-after", "1");
-    response.status = 503;
-    co_await send_last(std::move(response));
+    const Failure full{503, "too_many_connections", "Too many connections"};
+    co_await send_last(failure_answer(full));
   } else {
     while (co_await serve_one()) {
     }
@@ -131,6 +135,8 @@ Task<bool> Connection::serve_one() {
 }
 
 void Connection::begin_request() {
+  std::string().swap(request_.body); // to assign "" keeps its memory
+  body_permit_.release();
   request_ = {};
   answer_ = Answer::kNone;
   status_ = 0;
@@ -192,15 +198,14 @@ Task<bool> Connection::read_body() {
     co_return false;
   }
   while (true) {
-    switch (reader_.read_body()) {
-      case RequestReader::Progress::kReady:
-        request_.body = reader_.take_body();
-        co_return true;
-      case RequestReader::Progress::kFailed:
-        co_await fail(reader_.failure());
-        co_return false;
-      case RequestReader::Progress::kNeedMore:
-        break;
+    const RequestReader::Progress progress = reader_.read_body();
+    if (auto problem = body_problem(progress)) {
+      co_await fail(std::move(*problem));
+      co_return false;
+    }
+    if (progress == RequestReader::Progress::kReady) {
+      request_.body = reader_.take_body();
+      co_return true;
     }
     if (!co_await fill(deadline)) {
       co_await fail(too_slow("body"));
@@ -211,6 +216,18 @@ Task<bool> Connection::read_body() {
       deadline = Clock::now() + limit;
     }
   }
+}
+
+// Why the connection must give up on the body of which this much has come.
+std::optional<Failure> Connection::body_problem(
+    RequestReader::Progress progress) {
+  if (progress == RequestReader::Progress::kFailed) {
+    return reader_.failure();
+  }
+  if (!body_permit_.grow_to(reader_.body_bytes())) {
+    return no_room_for_body();
+  }
+  return {};
 }
 
 // A client that asked whether to send its body is told so.
@@ -261,8 +278,11 @@ void Connection::on_read(const Transport::Error& error, size_t bytes) {
   reader_.feed({chunk_.data(), bytes});
   body_bytes_read_ += bytes;
   fed_ = true;
-  if (answering_ &&
-      reader_.pending_bytes() < home_.site.options.max_pipelined_bytes) {
+  if (answering_) {
+    // Not to read on would hide the client's end behind what is unread.
+    if (reader_.pending_bytes() > home_.site.options.max_pipelined_bytes) {
+      return lose();
+    }
     start_read();
   }
   if (sleeping_) {
@@ -307,9 +327,7 @@ Task<> Connection::run_handler(const Route& route) {
     log::error("{} {} gave no answer", route.method, route.path);
   }
   const Failure failure{500, "internal_error", "Internal error"};
-  Response response = home_.site.failure_body(failure, request_.path);
-  response.status = failure.status;
-  co_await send(std::move(response));
+  co_await send(failure_answer(failure));
 }
 
 // http/ gives up on a request that it could not read.
@@ -323,9 +341,18 @@ Task<> Connection::fail(Failure failure) {
     request_.path = head.target.substr(0, head.target.find('?'));
     request_.headers = head.headers;
   }
+  reader_.drop_body(); // or it would stay for as long as we linger
+  body_permit_.release();
+  co_await send_last(failure_answer(failure));
+}
+
+Response Connection::failure_answer(const Failure& failure) const {
   Response response = home_.site.failure_body(failure, request_.path);
   response.status = failure.status;
-  co_await send_last(std::move(response));
+  if (failure.status == 503) {
+    response.headers.emplace_back("retry-after", "1");
+  }
+  return response;
 }
 
 Task<> Connection::send_last(Response response) {

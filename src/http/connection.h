@@ -3,9 +3,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "http/body_budget.h"
 #include "http/exchange_impl.h"
 #include "http/gate.h"
 #include "http/request_reader.h"
@@ -18,6 +20,7 @@ namespace parallm::http {
 struct Home {
   int shard = 0;
   const Site& site;
+  BodyBudget& bodies;
   bool draining = false; // no further request after the present one
 };
 
@@ -26,6 +29,7 @@ enum class Entry : uint8_t { kServe, kTurnAway };
 // One socket and the coroutine that serves it, one request after the other.
 // Its shard only. While a handler runs, a read stays armed: end of file is how
 // a lost client shows, and what arrives early is kept for the next request.
+// Who sends more than is kept counts as lost.
 class Connection final : public Exchange::Impl,
                          public std::enable_shared_from_this<Connection> {
  public:
@@ -49,6 +53,7 @@ class Connection final : public Exchange::Impl,
   Task<Woken> wait(std::chrono::milliseconds limit) override;
   void wake() override;
   bool client_gone() const override { return gone_; }
+  void drop() override { lose(); }
   void note(std::string text) override { note_ = std::move(text); }
 
  private:
@@ -62,6 +67,7 @@ class Connection final : public Exchange::Impl,
   Task<bool> await_request();
   Task<bool> read_body();
   Task<bool> invite_body();
+  std::optional<Failure> body_problem(RequestReader::Progress progress);
   Task<> answer(Verdict verdict);
   Task<> run_handler(const Route& route);
   Task<> fail(Failure failure);
@@ -79,6 +85,7 @@ class Connection final : public Exchange::Impl,
   void release();
 
   void begin_request();
+  Response failure_answer(const Failure& failure) const;
   std::string head_bytes(const Response& response, bool stream);
   void report(const Route* route);
 
@@ -101,6 +108,7 @@ class Connection final : public Exchange::Impl,
 
   // Of the present request.
   Request request_{};
+  BodyPermit body_permit_; // as long as any of the body is in memory
   Answer answer_ = Answer::kNone;
   int status_ = 0;
   bool answering_ = false;

@@ -12,15 +12,6 @@ namespace {
 constexpr std::string_view kUsualHeaders =
     "authorization, content-type, x-api-key, x-request-id";
 
-std::string_view value_of(const Headers& headers, std::string_view name) {
-  for (const auto& [key, value] : headers) {
-    if (key == name) {
-      return value;
-    }
-  }
-  return {};
-}
-
 } // namespace
 
 Cors::Cors(std::vector<std::string> origins, std::vector<std::string> exposed)
@@ -30,7 +21,7 @@ Cors::Cors(std::vector<std::string> origins, std::vector<std::string> exposed)
 }
 
 std::string Cors::allowed_origin(const Headers& request) const {
-  const std::string_view origin = value_of(request, "origin");
+  const std::string_view origin = header_value(request, "origin");
   if (origin.empty() || !on()) {
     return "";
   }
@@ -67,7 +58,7 @@ Response Cors::preflight(
   response.headers.emplace_back("allow", methods);
   if (!allowed_origin(request).empty()) {
     const std::string_view asked =
-        value_of(request, "access-control-request-headers");
+        header_value(request, "access-control-request-headers");
     response.headers.emplace_back("access-control-allow-methods", methods);
     response.headers.emplace_back(
         "access-control-allow-headers", asked.empty() ? kUsualHeaders : asked);

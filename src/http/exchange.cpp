@@ -5,12 +5,7 @@
 namespace parallm::http {
 
 std::string_view Request::header(std::string_view lower_case_name) const {
-  for (const auto& [name, value] : headers) {
-    if (name == lower_case_name) {
-      return value;
-    }
-  }
-  return {};
+  return header_value(headers, lower_case_name);
 }
 
 const Request& Exchange::request() const {
@@ -47,6 +42,10 @@ void Exchange::wake() {
 
 bool Exchange::client_gone() const {
   return impl_.client_gone();
+}
+
+void Exchange::drop() {
+  impl_.drop();
 }
 
 void Exchange::note(std::string text) {

@@ -4,16 +4,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
+#include "http/headers.h"
 #include "http/task.h"
 
 // One request and its answer, as the handlers see it. Knows no LLM word.
 namespace parallm::http {
-
-// Header names are kept in lower case.
-using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
   std::string method{};
@@ -65,6 +61,8 @@ class Exchange {
   Task<Woken> wait(std::chrono::milliseconds limit);
   void wake();
   bool client_gone() const;
+  // The client does not keep up: its connection ends here, as if it had gone.
+  void drop();
 
   // For the record of this request: what the log shall say beside its status.
   void note(std::string text);

@@ -5,6 +5,7 @@
 namespace parallm::http {
 
 // What stands behind an Exchange: a connection, or a fake in a handler's test.
+// Called on its shard only; it outlives the exchange.
 class Exchange::Impl {
  public:
   virtual ~Impl() = default;
@@ -17,6 +18,7 @@ class Exchange::Impl {
   virtual Task<Woken> wait(std::chrono::milliseconds limit) = 0;
   virtual void wake() = 0;
   virtual bool client_gone() const = 0;
+  virtual void drop() = 0;
   virtual void note(std::string text) = 0;
 };
 

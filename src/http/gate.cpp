@@ -25,11 +25,7 @@ std::string media_type(std::string_view value) {
   while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) {
     value.remove_suffix(1);
   }
-  std::string type(value);
-  std::transform(type.begin(), type.end(), type.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-  });
-  return type;
+  return to_lower(value);
 }
 
 void check_target(const Site& site, const RequestHead& head, Verdict& verdict) {

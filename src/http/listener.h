@@ -1,50 +1,49 @@
 #pragma once
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "http/census.h"
+#include "http/listening.h"
 #include "http/shard.h"
 
 namespace parallm::http {
 
-// The one listening socket. Built on main; then on the thread of shard 0.
+// Gives each new connection to the shard with the fewest. Built on main; then
+// on the thread of shard 0, to whose context the acceptors belong.
 class Listener {
  public:
-  // Binds and listens. Throws StartError: kExitUnavailable if the address is
-  // taken or unknown, kExitNoPermission if it is forbidden.
   Listener(
-      const ServerOptions& options,
+      Listening listening,
       std::vector<std::unique_ptr<Shard>>& shards,
-      Census& census);
+      Census& census,
+      int max_connections);
   ~Listener();
 
-  int port() const { return port_; } // 0 for a Unix socket
   void start();
   void close();
 
  private:
-  using Protocol = boost::asio::generic::stream_protocol;
+  // A socket and the coroutine that accepts from it.
+  struct Door {
+    explicit Door(Acceptor listening)
+        : acceptor(std::move(listening)), pause(acceptor.get_executor()) {}
 
-  void bind_unix(const std::string& path);
-  void bind_tcp(const std::string& host, int port);
-  void listen_on(const Protocol::endpoint& endpoint);
-  Task<> accept_all();
-  bool accept_ready();
-  bool accept_one(boost::system::error_code& error);
+    Acceptor acceptor;
+    boost::asio::steady_timer pause;
+  };
+
+  Task<> accept_all(Door* door);
+  bool accept_ready(Acceptor& acceptor);
+  bool accept_one(Acceptor& acceptor, boost::system::error_code& error);
 
   std::vector<std::unique_ptr<Shard>>& shards_;
   Census& census_;
   const int max_connections_;
-  boost::asio::basic_socket_acceptor<Protocol> acceptor_;
-  boost::asio::steady_timer pause_;
-  int port_ = 0;
-  std::string unix_path_{}; // to be removed
+  std::vector<Door> doors_{}; // as many as from the start
+  std::string unix_path_;     // to be removed
 };
 
 } // namespace parallm::http

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/error.hpp>
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 
@@ -68,25 +67,10 @@ struct Body {
   };
 };
 
-std::string lower(beast::string_view text) {
-  std::string result(text.data(), text.size());
-  std::transform(result.begin(), result.end(), result.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-  });
-  return result;
-}
-
 int count(const Headers& headers, std::string_view name) {
   return static_cast<int>(std::count_if(
       headers.begin(), headers.end(),
       [&](const auto& header) { return header.first == name; }));
-}
-
-const std::string* find(const Headers& headers, std::string_view name) {
-  const auto found = std::find_if(
-      headers.begin(), headers.end(),
-      [&](const auto& header) { return header.first == name; });
-  return found == headers.end() ? nullptr : &found->second;
 }
 
 Failure bad_request(std::string message) {
@@ -197,8 +181,9 @@ void RequestReader::copy_head() {
   head_.method = std::string(message.method_string());
   head_.target = std::string(message.target());
   for (const auto& field : message) {
+    const auto name = field.name_string();
     head_.headers.emplace_back(
-        lower(field.name_string()), std::string(field.value()));
+        to_lower({name.data(), name.size()}), std::string(field.value()));
   }
   head_.http_1_0 = message.version() == 10;
   if (!parser_->is_header_done()) {
@@ -209,9 +194,9 @@ void RequestReader::copy_head() {
   if (const auto length = parser_->content_length()) {
     head_.content_length = *length;
   }
-  const std::string* expect = find(head_.headers, "expect");
-  head_.expects_continue = expect != nullptr && !head_.http_1_0 &&
-                           beast::iequals(*expect, "100-continue");
+  head_.expects_continue =
+      !head_.http_1_0 &&
+      to_lower(header_value(head_.headers, "expect")) == "100-continue";
 }
 
 // What RFC 9112 forbids and Beast lets through.
@@ -220,8 +205,8 @@ std::optional<Failure> RequestReader::head_problem() const {
   if (hosts > 1 || (hosts == 0 && !head_.http_1_0)) {
     return bad_request("Exactly one Host header is required");
   }
-  const std::string* coding = find(head_.headers, "transfer-encoding");
-  if (coding != nullptr && !beast::iequals(*coding, "chunked")) {
+  const std::string* coding = find_header(head_.headers, "transfer-encoding");
+  if (coding != nullptr && to_lower(*coding) != "chunked") {
     return Failure{
         415, "unsupported_media_type",
         "The only Transfer-Encoding that is accepted is chunked"};
@@ -264,6 +249,15 @@ RequestReader::Progress RequestReader::read_body() {
     return fail(bad_request("A chunk head or trailer is too long"));
   }
   return Progress::kNeedMore;
+}
+
+uint64_t RequestReader::body_bytes() const {
+  return body_.size() + parser_->get().body().text.size();
+}
+
+void RequestReader::drop_body() {
+  std::string().swap(body_);
+  std::string().swap(parser_->get().body().text);
 }
 
 } // namespace parallm::http

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "http/exchange.h"
 #include "http/route.h"
@@ -42,7 +43,11 @@ class RequestReader {
   Progress read_body();
 
   const RequestHead& head() const { return head_; }
-  std::string take_body() { return std::move(body_); }
+  std::string take_body() { return std::exchange(body_, {}); }
+  // In memory of the present body: 0 before it, and once it is taken.
+  uint64_t body_bytes() const;
+  // Frees it. The connection cannot go on.
+  void drop_body();
   // After kFailed: what to answer. The connection cannot go on.
   const Failure& failure() const { return failure_; }
   // Fed and not yet used.

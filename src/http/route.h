@@ -14,6 +14,7 @@ using Handler = std::function<Task<>(Exchange&)>;
 
 enum class Access : uint8_t { kOpen, kUser, kAdmin };
 
+// Constant once the server has it.
 struct Route {
   std::string method{}; // GET routes answer HEAD too
   std::string path{};   // exact; or ends in "/*", whose match is Request::rest

@@ -20,10 +20,10 @@ Site make_site(ServerOptions options, FailureBody failure_body) {
 }
 
 std::vector<std::unique_ptr<Shard>> make_shards(
-    int count, const Site& site, Census& census) {
+    int count, const Site& site, Census& census, BodyBudget& bodies) {
   std::vector<std::unique_ptr<Shard>> shards;
   for (int i = 0; i < count; ++i) {
-    shards.push_back(std::make_unique<Shard>(i, site, census));
+    shards.push_back(std::make_unique<Shard>(i, site, census, bodies));
   }
   return shards;
 }
@@ -45,10 +45,12 @@ struct Server::State {
   State(ServerOptions options, FailureBody failure_body)
       : site(make_site(std::move(options), std::move(failure_body))),
         census(site.options.shards),
-        shards(make_shards(site.options.shards, site, census)) {}
+        bodies(site.options.max_bodies_bytes),
+        shards(make_shards(site.options.shards, site, census, bodies)) {}
 
   Site site;
   Census census;
+  BodyBudget bodies;
   std::unique_ptr<boost::asio::ssl::context> tls{};
   std::vector<std::unique_ptr<Shard>> shards;
   std::unique_ptr<Listener> listener{}; // from start() to stop()
@@ -78,9 +80,12 @@ void Server::on_response(ResponseHook hook) {
 void Server::start() {
   PARALLM_CHECK(!state_->started, "a server starts once");
   state_->tls = make_tls(state_->site.options);
+  Listening listening =
+      start_listening(state_->shards.front()->context(), state_->site.options);
+  state_->port = listening.port;
   state_->listener = std::make_unique<Listener>(
-      state_->site.options, state_->shards, state_->census);
-  state_->port = state_->listener->port();
+      std::move(listening), state_->shards, state_->census,
+      state_->site.options.max_connections);
   state_->started = true;
   state_->listener->start();
   for (auto& shard : state_->shards) {

@@ -11,13 +11,17 @@ namespace parallm::http {
 
 // Constant once the server is built.
 struct ServerOptions {
-  std::string host = "127.0.0.1"; // or "unix:PATH"
-  int port = 8080;                // 0: any free one
+  std::string host = "127.0.0.1"; // or a name, or "unix:PATH"
+  int port = 8000;                // 0: any free one
   int shards = 2;                 // io threads
   int max_connections = 4096;     // beyond: 503
   uint64_t max_body_bytes = 32 << 20;
+  // Of all requests together, from their first byte to the end of their answer;
+  // beyond: 503. One alone passes whatever its size.
+  uint64_t max_bodies_bytes = 1 << 30;
   size_t max_head_bytes = 32 << 10;
-  size_t max_pipelined_bytes = 64 << 10; // read ahead while a handler runs
+  // Read ahead while a handler runs; beyond: the client counts as lost.
+  size_t max_pipelined_bytes = 64 << 10;
   std::chrono::milliseconds head_timeout{10'000};
   // For every MiB of a body, so that a trickle ends and a long upload may not.
   std::chrono::milliseconds body_timeout{60'000};

@@ -4,14 +4,13 @@
 #include <boost/asio/post.hpp>
 
 #include "base/log.h"
-#include "base/thread.h"
 
 namespace parallm::http {
 
 namespace asio = boost::asio;
 
-Shard::Shard(int index, const Site& site, Census& census)
-    : home_{.shard = index, .site = site},
+Shard::Shard(int index, const Site& site, Census& census, BodyBudget& bodies)
+    : home_{.shard = index, .site = site, .bodies = bodies},
       census_(census),
       work_(asio::make_work_guard(context_)) {
 }

@@ -4,9 +4,9 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
-#include <thread>
 #include <unordered_set>
 
+#include "base/thread.h"
 #include "http/census.h"
 #include "http/connection.h"
 
@@ -16,7 +16,7 @@ namespace parallm::http {
 // server; everything marked "posts" may be called on any thread.
 class Shard {
  public:
-  Shard(int index, const Site& site, Census& census);
+  Shard(int index, const Site& site, Census& census, BodyBudget& bodies);
   ~Shard();
 
   boost::asio::io_context& context() { return context_; }
@@ -43,7 +43,7 @@ class Shard {
       work_;
   std::unordered_set<std::shared_ptr<Connection>> connections_{};
   bool stopping_ = false;
-  std::jthread thread_{};
+  Thread thread_{};
 };
 
 } // namespace parallm::http

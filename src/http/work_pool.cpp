@@ -10,7 +10,6 @@
 #include <deque>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/check.h"
@@ -93,7 +92,7 @@ struct WorkPool::State {
   std::condition_variable ready;
   std::deque<Entry> queue;
   bool stopping = false;
-  std::vector<std::jthread> threads;
+  std::vector<Thread> threads;
 };
 
 WorkPool::WorkPool(int threads) : state_(std::make_unique<State>()) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <stdexcept>
+#include <utility>
 
 namespace parallm {
 
@@ -19,8 +20,26 @@ void CpuPrimitive::eval_gpu(
   throw std::logic_error(fmt::format("[{}] is a kernel for the CPU", name_));
 }
 
+mx::cpu::CommandEncoder& CpuPrimitive::encoder(
+    const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+  auto& encoder = mx::cpu::get_command_encoder(stream());
+  for (const auto& array : in) {
+    encoder.set_input_array(array);
+  }
+  for (auto& array : out) {
+    encoder.set_output_array(array);
+  }
+  return encoder;
+}
+
+// MLX's CPU allocator hands out null where memory is refused.
 void allocate(mx::array& out) {
-  out.set_data(mx::allocator::malloc(out.nbytes()));
+  auto data = mx::allocator::malloc(out.nbytes());
+  if (data.buffer().ptr() == nullptr) {
+    throw std::runtime_error(
+        fmt::format("[malloc] {} bytes are refused", out.nbytes()));
+  }
+  out.set_data(std::move(data));
 }
 
 RowMajor::RowMajor(const mx::array& array)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mlx/backend/cpu/encoder.h>
 #include <mlx/mlx.h>
 #include <mlx/primitives.h>
 
@@ -28,11 +29,17 @@ class CpuPrimitive : public mx::Primitive {
   const char* name() const override { return name_; }
   bool is_equivalent(const mx::Primitive&) const override { return false; }
 
+ protected:
+  // For eval_cpu: the stream's queue, told what the kernel reads and writes.
+  // The outputs have their memory.
+  mx::cpu::CommandEncoder& encoder(
+      const std::vector<mx::array>& in, std::vector<mx::array>& out);
+
  private:
   const char* name_;
 };
 
-// Memory for an output, row by row.
+// Memory for an output, row by row. Throws if there is none.
 void allocate(mx::array& out);
 
 // The elements of an evaluated array in row-major order. Made in eval_cpu,

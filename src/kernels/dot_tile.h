@@ -2,6 +2,7 @@
 
 #include "kernels/simd.h"
 
+// Dot products of rows of floats, a tile at a time. No MLX here; any thread.
 namespace parallm::simd {
 
 // out[m * 4 + n] = a row m . b row n, for kRows rows of a and 4 of b, over

@@ -1,11 +1,33 @@
 #include "kvstore/kv_store.h"
 
+#include <limits>
 #include <tuple>
 
 #include "base/check.h"
 #include "kernels/kv_write/kv_write.h"
+#include "nn/allocation.h"
 
 namespace parallm {
+
+namespace {
+
+// Places in a pool are int32.
+bool has_int32_places(const KvGeometry& g) {
+  return int64_t{g.blocks} * g.block_tokens <=
+         std::numeric_limits<int32_t>::max();
+}
+
+StartError no_memory(const KvGeometry& g) {
+  return StartError(
+      kExitNoMemory,
+      fmt::format(
+          "not enough memory: the system refuses {} bytes for keys and values, "
+          "{} blocks of {} tokens in {} layers",
+          static_cast<size_t>(g.blocks) * kv_bytes_per_block(g), g.blocks,
+          g.block_tokens, g.layers));
+}
+
+} // namespace
 
 size_t kv_bytes_per_block(const KvGeometry& g) {
   return size_t{2} * g.layers * g.block_tokens * g.kv_heads * g.head_dim *
@@ -14,12 +36,29 @@ size_t kv_bytes_per_block(const KvGeometry& g) {
 
 KvStore::KvStore(const KvGeometry& geometry) : geometry_(geometry) {
   PARALLM_CHECK(
-      geometry.layers > 0 && geometry.blocks > 0 && geometry.block_tokens > 0,
+      geometry.layers > 0 && geometry.blocks > 0 && geometry.block_tokens > 0 &&
+          has_int32_places(geometry),
       "{} layers, {} blocks of {}", geometry.layers, geometry.blocks,
       geometry.block_tokens);
-  for (int i = 0; i < geometry.layers; ++i) {
-    keys_.push_back(make_pool(geometry));
-    values_.push_back(make_pool(geometry));
+  if (!can_allocate(
+          static_cast<size_t>(geometry.blocks) *
+          kv_bytes_per_block(geometry))) {
+    throw no_memory(geometry);
+  }
+  try {
+    make_pools();
+  } catch (const std::exception& error) {
+    if (is_refused_memory(error)) {
+      throw no_memory(geometry);
+    }
+    throw;
+  }
+}
+
+void KvStore::make_pools() {
+  for (int i = 0; i < geometry_.layers; ++i) {
+    keys_.push_back(make_pool(geometry_));
+    values_.push_back(make_pool(geometry_));
   }
 }
 
@@ -66,6 +105,21 @@ std::vector<mx::array> KvStore::newest() const {
     handles.push_back(values_[i].newest);
   }
   return handles;
+}
+
+void KvStore::return_to(const std::vector<mx::array>& handles) {
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    keys_[i].newest = handles.at(2 * i);
+    values_[i].newest = handles.at(2 * i + 1);
+  }
+}
+
+// Without this, base would follow only between steps that do not overlap.
+void KvStore::keep(const std::vector<mx::array>& handles) {
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    keys_[i].base = handles.at(2 * i);
+    values_[i].base = handles.at(2 * i + 1);
+  }
 }
 
 void KvStore::recover() {

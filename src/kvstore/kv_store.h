@@ -22,9 +22,12 @@ struct KvGeometry {
 size_t kv_bytes_per_block(const KvGeometry& geometry);
 
 // The keys and values of all sequences: one pool pair a layer, allocated once
-// and written in place, never copied. Engine thread only.
+// and written in place, never copied, where there is a kernel for it. Engine
+// thread only.
 class KvStore {
  public:
+  // Throws StartError(kExitNoMemory) with the numbers if the system refuses
+  // the memory.
   explicit KvStore(const KvGeometry& geometry);
 
   const KvGeometry& geometry() const { return geometry_; }
@@ -44,21 +47,30 @@ class KvStore {
   // All newest handles: evaluating them runs every write launched so far.
   std::vector<mx::array> newest() const;
 
-  // After a step has thrown: forgets writes that have not run, so that the
-  // next step does not run the broken graph again. Rows of the failed step
-  // may be half written; nobody may read them.
+  // Three ways out of a step that has thrown, so that the next one does not
+  // run its broken graph again. Rows of the failed step may be half written;
+  // nobody may read them.
+  //
+  // Its launch: back to newest() of before. Writes of a step that is still in
+  // flight are not touched, nor waited for.
+  void return_to(const std::vector<mx::array>& handles);
+  // Its sampling, when no other is in flight: forgets the writes that have
+  // not run, back to what was last kept.
   void forget_pending_writes();
-
-  // After the wait for a step has thrown, while another may be on its way:
-  // waits for the writes of that one, and forgets them only if they fail too.
+  // The wait for it, while another may be on its way: waits for the writes of
+  // that one, and forgets them only if they fail too.
   void recover();
+
+  // A step has run: keeps newest() of its launch as what to go back to.
+  void keep(const std::vector<mx::array>& handles);
 
  private:
   struct Pool {
-    mx::array base;   // evaluated; keeps the memory, is never given away
+    mx::array base;   // evaluated, to go back to; never given away
     mx::array newest; // the same memory, ordered after all writes
   };
   static Pool make_pool(const KvGeometry& geometry);
+  void make_pools();
   static void settle(Pool& pool);
 
   KvGeometry geometry_;

@@ -56,6 +56,8 @@ ServerMetrics::ServerMetrics(std::string prefix)
           {"reason"})),
       preemptions_(registry_.counter(
           "num_preemptions_total", "Sequences preempted by the scheduler.")),
+      failed_steps_(registry_.counter(
+          "engine_failed_steps_total", "Steps that an exception has ended.")),
       prompt_tokens_(registry_.counter(
           "prompt_tokens_total", "Prompt tokens of admitted requests.")),
       generation_tokens_(
@@ -90,7 +92,8 @@ ServerMetrics::ServerMetrics(std::string prefix)
           request_bounds())),
       engine_step_s(registry_.histogram(
           "engine_step_seconds",
-          "One turn of the engine loop with work.",
+          "From the launch of a step, or the end of the one before, to its "
+          "end.",
           step_bounds())),
       batch_size(registry_.histogram(
           "batch_size", "Rows of an engine step.", row_bounds())),
@@ -129,6 +132,7 @@ std::string ServerMetrics::render(const EngineFigures& engine) {
   prefix_misses_.with({"tail"}).set(engine.prefix_misses_tail);
   prefix_misses_.with({"scored"}).set(engine.prefix_misses_scored);
   preemptions_.set(engine.preemptions);
+  failed_steps_.set(engine.failed_steps);
   prompt_tokens_.set(engine.prompt_tokens);
   generation_tokens_.set(engine.generated_tokens);
   return registry_.render();

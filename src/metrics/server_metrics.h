@@ -14,6 +14,7 @@ struct EngineFigures {
   int used_blocks = 0;
   int total_blocks = 0;
   uint64_t preemptions = 0;
+  uint64_t failed_steps = 0;
   uint64_t prompt_tokens = 0;
   uint64_t generated_tokens = 0;
   uint64_t prefix_queries = 0; // tokens asked for
@@ -33,6 +34,7 @@ EngineFigures figures_of(const Status& status) {
       .used_blocks = status.used_blocks,
       .total_blocks = status.total_blocks,
       .preemptions = status.preemptions,
+      .failed_steps = status.failed_steps,
       .prompt_tokens = status.prompt_tokens,
       .generated_tokens = status.generated_tokens,
       .prefix_queries = status.prefix_queries,
@@ -54,6 +56,7 @@ class ServerMetrics {
   Counter& prefix_hits_;
   Family<Counter>& prefix_misses_;
   Counter& preemptions_;
+  Counter& failed_steps_;
   Counter& prompt_tokens_;
   Counter& generation_tokens_;
 

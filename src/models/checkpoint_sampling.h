@@ -8,7 +8,7 @@ namespace parallm {
 struct CheckpointSampling {
   std::optional<float> temperature{}; // 0 where do_sample is false
   std::optional<float> top_p{};
-  std::optional<int> top_k{};
+  std::optional<int> top_k{}; // 0: off
   std::optional<float> min_p{};
   std::optional<float> repetition_penalty{};
 };

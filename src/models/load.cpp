@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "models/registry.h"
 #include "nn/checkpoint.h"
@@ -31,6 +33,11 @@ std::optional<float> number_if_present(
   return static_cast<float>(json.number(key, least, most));
 }
 
+// None if the file does not say.
+std::vector<TokenId> read_end_tokens(const ConfigJson& json) {
+  return json.integers("eos_token_id", 0);
+}
+
 CheckpointSampling read_sampling(const ConfigJson& json) {
   CheckpointSampling defaults;
   defaults.temperature = number_if_present(json, "temperature", 0, kLarge);
@@ -38,13 +45,37 @@ CheckpointSampling read_sampling(const ConfigJson& json) {
   defaults.min_p = number_if_present(json, "min_p", 0, 1);
   defaults.repetition_penalty =
       number_if_present(json, "repetition_penalty", 0.01, kLarge);
-  if (json.has("top_k")) {
-    defaults.top_k = json.integer("top_k", 0);
+  if (json.has("top_k")) { // -1 is another way to say off
+    defaults.top_k = std::max(0, json.integer("top_k", -1));
   }
   if (!json.flag_or("do_sample", true)) {
     defaults.temperature = 0.0f;
   }
   return defaults;
+}
+
+struct GenerationConfig {
+  CheckpointSampling sampling{};
+  std::vector<TokenId> end_tokens{};
+};
+
+GenerationConfig read_generation_config(const fs::path& folder) {
+  const auto json =
+      ConfigJson::read_if_present(folder / "generation_config.json");
+  return json ? GenerationConfig{read_sampling(*json), read_end_tokens(*json)}
+              : GenerationConfig{};
+}
+
+// For whoever does not want the file: a broken one is as good as none.
+GenerationConfig read_end_tokens_only(const fs::path& folder) {
+  try {
+    const auto json =
+        ConfigJson::read_if_present(folder / "generation_config.json");
+    return json ? GenerationConfig{{}, read_end_tokens(*json)}
+                : GenerationConfig{};
+  } catch (const StartError&) {
+    return {};
+  }
 }
 
 mx::Dtype hidden_dtype(const WeightFiles& weights, const LoadOptions& options) {
@@ -88,14 +119,12 @@ ModelFacts read_model_facts(
       .dtype = hidden_dtype(weights, options)};
   facts.weight_bytes = weight_bytes(weights, options);
   facts.quantized_bits = config.quantization.bits();
-  facts.end_tokens = json.integers("eos_token_id", 0);
-  if (const auto generation =
-          ConfigJson::read_if_present(folder / "generation_config.json")) {
-    facts.sampling = read_sampling(*generation);
-    if (generation->has("eos_token_id")) {
-      facts.end_tokens = generation->integers("eos_token_id", 0);
-    }
-  }
+  const auto generation = options.use_generation_config
+                              ? read_generation_config(folder)
+                              : read_end_tokens_only(folder);
+  facts.sampling = generation.sampling;
+  facts.end_tokens = generation.end_tokens.empty() ? read_end_tokens(json)
+                                                   : generation.end_tokens;
   return facts;
 }
 

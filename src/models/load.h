@@ -15,6 +15,9 @@ namespace parallm {
 
 struct LoadOptions {
   std::optional<mx::Dtype> dtype{}; // float weights become f32, f16 or bf16
+  // Whether generation_config.json gives sampling defaults. If not, only its
+  // eos_token_id is read, and what is wrong with it does not matter.
+  bool use_generation_config = true;
 };
 
 // What a checkpoint folder says about itself, read from its JSON files and the
@@ -22,9 +25,11 @@ struct LoadOptions {
 struct ModelFacts {
   std::string model_type{};
   ModelShape shape{};
-  size_t weight_bytes = 0;           // in memory, after a change of dtype
-  int quantized_bits = 0;            // 0: dense
-  std::vector<TokenId> end_tokens{}; // generation_config.json, else config.json
+  size_t weight_bytes = 0; // in memory, after a change of dtype
+  int quantized_bits = 0;  // 0: dense
+  // eos_token_id of generation_config.json, else of config.json. Empty where
+  // neither names one: the caller falls back to the tokenizer's.
+  std::vector<TokenId> end_tokens{};
   CheckpointSampling sampling{};
 };
 

@@ -12,7 +12,7 @@ namespace parallm {
 using MakeModel = std::unique_ptr<Model> (*)(Checkpoint&, const ModelConfig&);
 
 // What config.json's model_type stands for. Unknown: StartError that lists the
-// known.
+// known. Any thread; what it returns is for the engine thread, as is all below.
 MakeModel find_architecture(const ConfigJson& config);
 
 // One line an architecture; each lives in its own file.

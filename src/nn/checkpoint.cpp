@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/check.h"
+#include "nn/allocation.h"
 #include "nn/config_json.h"
 
 namespace parallm {
@@ -68,14 +69,25 @@ void expect_distinct(const WeightFiles& found) {
   }
 }
 
+// What MLX threw while it read: the machine's fault, or the file's.
+StartError unreadable(const fs::path& path, const std::exception& error) {
+  return is_refused_memory(error)
+             ? StartError(
+                   kExitNoMemory, fmt::format(
+                                      "{}: not enough memory: {}",
+                                      path.string(), error.what()))
+             : StartError(
+                   kExitBadData,
+                   fmt::format(
+                       "{}: cannot be read: {}", path.string(), error.what()));
+}
+
 // Lazy: the header is read now, the numbers when they are evaluated.
 std::unordered_map<std::string, mx::array> open_arrays(const fs::path& file) {
   try {
     return mx::load_safetensors(file.string()).first;
   } catch (const std::exception& error) {
-    throw StartError(
-        kExitBadData,
-        fmt::format("{}: cannot be read: {}", file.string(), error.what()));
+    throw unreadable(file, error);
   }
 }
 
@@ -200,14 +212,28 @@ void Checkpoint::expect_empty() const {
           fmt::join(names, ", ")));
 }
 
+void Checkpoint::expect_memory() const {
+  size_t bytes = 0;
+  for (const auto& array : taken_) {
+    bytes += array.nbytes();
+  }
+  if (!can_allocate(bytes)) {
+    throw StartError(
+        kExitNoMemory,
+        fmt::format(
+            "{}: not enough memory: the system refuses {} bytes for the "
+            "weights",
+            folder_.string(), bytes));
+  }
+}
+
 void Checkpoint::finish() {
   expect_empty();
+  expect_memory();
   try {
     mx::eval(taken_);
   } catch (const std::exception& error) {
-    throw StartError(
-        kExitBadData,
-        fmt::format("{}: cannot be read: {}", folder_.string(), error.what()));
+    throw unreadable(folder_, error);
   }
   taken_.clear();
 }

@@ -47,7 +47,7 @@ class Checkpoint {
   void drop(std::string_view name_end);
 
   // Everything must have been taken or dropped. Reads all that was taken from
-  // the disk.
+  // the disk; kExitNoMemory if there is no room for it.
   void finish();
 
  private:
@@ -59,6 +59,7 @@ class Checkpoint {
 
   Tensor extract(const std::string& name, const mx::Shape& shape);
   void expect_empty() const;
+  void expect_memory() const;
 
   std::filesystem::path folder_;
   std::optional<mx::Dtype> dtype_;

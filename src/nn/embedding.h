@@ -8,6 +8,7 @@
 namespace parallm {
 
 // The table of token vectors, dense or packed; also the head where it is tied.
+// Engine thread only.
 class Embedding {
  public:
   Embedding(

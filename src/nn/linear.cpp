@@ -36,8 +36,21 @@ Form take_form(
       spec->bits};
 }
 
-// Packed rows are unpacked in float32 and rounded once.
-mx::array unpacked_rows(const QuantizedWeight& w, const mx::array& ids) {
+// What differs between a dense and a packed matrix.
+mx::Dtype dtype_of(const mx::array& w) {
+  return w.dtype();
+}
+
+mx::Dtype dtype_of(const QuantizedWeight& w) {
+  return w.scales.dtype();
+}
+
+mx::array rows_of(const mx::array& w, const mx::array& ids) {
+  return mx::take(w, ids, 0);
+}
+
+// Unpacked in float32 and rounded once.
+mx::array rows_of(const QuantizedWeight& w, const mx::array& ids) {
   const auto scales = mx::take(w.scales, ids, 0);
   const auto wide = mx::dequantize(
       mx::take(w.packed, ids, 0), mx::astype(scales, mx::float32),
@@ -58,8 +71,7 @@ Weight::Weight(
 }
 
 mx::Dtype Weight::dtype() const {
-  const auto* packed = std::get_if<QuantizedWeight>(&form_);
-  return packed ? packed->scales.dtype() : std::get<mx::array>(form_).dtype();
+  return std::visit([](const auto& form) { return dtype_of(form); }, form_);
 }
 
 mx::array Weight::times(
@@ -71,10 +83,8 @@ mx::array Weight::times(
 }
 
 mx::array Weight::rows(const mx::array& ids) const {
-  if (const auto* packed = std::get_if<QuantizedWeight>(&form_)) {
-    return unpacked_rows(*packed, ids);
-  }
-  return mx::take(std::get<mx::array>(form_), ids, 0);
+  return std::visit(
+      [&](const auto& form) { return rows_of(form, ids); }, form_);
 }
 
 Linear::Linear(

@@ -12,7 +12,8 @@ namespace parallm {
 
 enum class Bias : uint8_t { kNone, kRequired };
 
-// A weight matrix as the checkpoint has it: dense, or packed in groups.
+// A weight matrix as the checkpoint has it: dense, or packed in groups. Engine
+// thread only.
 class Weight {
  public:
   // NAME.weight, and NAME.scales and NAME.biases if it is packed. `rows` and
@@ -39,7 +40,7 @@ class Weight {
   std::variant<mx::array, QuantizedWeight> form_;
 };
 
-// y = x W' + b. A value: copies share the weights.
+// y = x W' + b. A value: copies share the weights. Engine thread only.
 class Linear {
  public:
   struct Shape {

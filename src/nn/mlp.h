@@ -8,7 +8,7 @@
 
 namespace parallm {
 
-// down(silu(gate(x)) * up(x))
+// down(silu(gate(x)) * up(x)). Engine thread only.
 class GatedMlp {
  public:
   GatedMlp(

@@ -4,25 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "kernels/rope/rope.h"
 #include "nn/config_json.h"
 #include "nn/quantization.h"
+#include "nn/rope_spec.h"
 
 namespace parallm {
-
-// How a head is turned by position.
-struct RopeSpec {
-  enum class Scaling : uint8_t { kNone, kLinear, kLlama3 };
-
-  int width = 0; // of a head
-  double theta = 10000;
-  RopePairs pairs = RopePairs::kHalves;
-  Scaling scaling = Scaling::kNone;
-  double factor = 1;                // linear and llama3
-  double low_frequency_factor = 1;  // llama3
-  double high_frequency_factor = 4; // llama3
-  int original_positions = 8192;    // llama3: context before scaling
-};
 
 // config.json of a decoder with attention and a gated MLP, checked: every
 // number is in range and fits the others. Constant.

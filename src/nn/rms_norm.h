@@ -7,6 +7,7 @@
 
 namespace parallm {
 
+// Scales each row to a mean square of 1, then by a weight. Engine thread only.
 class RmsNorm {
  public:
   RmsNorm(Checkpoint& checkpoint, const std::string& name, int width, float eps)

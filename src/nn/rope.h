@@ -2,14 +2,15 @@
 
 #include <vector>
 
-#include "nn/model_config.h"
+#include "nn/rope_spec.h"
 #include "nn/step_context.h"
 
 namespace parallm {
 
-// Radians a position for each pair of a head, D / 2 of them.
+// Radians a position for each pair of a head, D / 2 of them. Any thread.
 std::vector<float> rope_frequencies(const RopeSpec& spec);
 
+// Turns heads by their tokens' positions. Engine thread only.
 class Rope {
  public:
   explicit Rope(const RopeSpec& spec);

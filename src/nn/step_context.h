@@ -13,7 +13,8 @@ struct AttentionSpec {
 };
 
 // Stores this step's keys and values for one layer and attends over all that
-// the step's sequences have stored. Hides blocks, padding and masks.
+// the step's sequences have stored. Hides blocks, padding and masks. Engine
+// thread only.
 // Letters: T tokens of the step, H query heads, G key/value heads, D width.
 class Attention {
  public:
@@ -27,12 +28,13 @@ class Attention {
 };
 
 // What one step feeds the model: packed and ragged, no padding, no masks.
+// Engine thread only.
 struct StepInput {
   mx::array tokens;    // (T) int32
   mx::array positions; // (T) int32, each token's place in its own sequence
 };
 
-// Goes to every layer; no layer reads a global.
+// Goes to every layer; no layer reads a global. Engine thread only.
 struct StepContext {
   Attention& attention;
   const mx::array& positions; // (T) int32

@@ -25,6 +25,7 @@ struct Flight {
   std::optional<mx::array> hidden{}; // (T, E), until it is sampled
   std::optional<mx::array> logits{}; // (R, V) float32, if a row samples
   std::optional<SampledStep> sampled{};
+  std::vector<mx::array> pools{}; // KvStore::newest() after it; none if no rows
   std::vector<std::vector<TokenLogprobs>> prompt_logprobs{}; // one a row,
                                                              // if any asks
   bool has_sampled = false; // sample() is done with it

@@ -26,29 +26,30 @@ std::optional<mx::Dtype> dtype_of(NumberType type) {
 }
 
 LoadOptions load_options(const RunnerOptions& options) {
-  return {dtype_of(options.dtype)};
+  return {
+      .dtype = dtype_of(options.dtype),
+      .use_generation_config = options.use_generation_config};
 }
 
 void expect_device(DeviceKind device) {
   if (device == DeviceKind::kMetal && !mx::is_available(mx::Device::gpu)) {
     throw StartError(
-        kExitConfig, "--device metal: this machine has no Metal device");
+        kExitUnavailable, "--device metal: this machine has no Metal device");
   }
 }
 
-// Own kernels, which give a row the same bits in any batch, are the CPU's.
+// Auto is the CPU even where MLX would rather take Metal: our own kernels,
+// which give a row the same bits in any batch, are the CPU's, and the
+// reference operations that stand in for them on a GPU copy the whole pool of
+// keys and values in each step.
 bool runs_on_cpu(DeviceKind device) {
-  return device == DeviceKind::kCpu ||
-         (device == DeviceKind::kAuto &&
-          mx::default_device() == mx::Device::cpu);
+  return device != DeviceKind::kMetal;
 }
 
 // Of this thread, for all that it builds.
 void use_device(DeviceKind device) {
-  if (device != DeviceKind::kAuto) {
-    mx::set_default_device(
-        device == DeviceKind::kCpu ? mx::Device::cpu : mx::Device::gpu);
-  }
+  mx::set_default_device(
+      runs_on_cpu(device) ? mx::Device::cpu : mx::Device::gpu);
 }
 
 KvGeometry kv_geometry(const RunnerOptions& options, const ModelShape& shape) {
@@ -67,15 +68,30 @@ KvGeometry kv_geometry(const RunnerOptions& options, const ModelShape& shape) {
 // row with a copy to work on, and a slice of prompt scores.
 size_t working_bytes(const RunnerOptions& options, const ModelConfig& c) {
   const auto tokens = static_cast<size_t>(options.max_step_tokens);
+  const auto heads = static_cast<size_t>(c.heads + c.kv_heads);
   const size_t of_token =
-      sizeof(float) * static_cast<size_t>(
-                          6 * c.width + 3 * c.mlp_width +
-                          2 * (c.heads + c.kv_heads) * c.head_dim);
+      sizeof(float) *
+      (size_t{6} * c.width + size_t{3} * c.mlp_width + 2 * heads * c.head_dim);
   const auto rows = static_cast<size_t>(
       std::min(options.max_sequences, options.max_step_tokens));
   const size_t of_row = 2 * sizeof(float) * static_cast<size_t>(c.vocab);
   const size_t scores = std::min(size_t{64} << 20, of_row / 2 * size_t{256});
   return tokens * of_token + rows * of_row + scores;
+}
+
+// The checkpoint's, or fewer if so asked. Positions that the model was not
+// made for would come out as nonsense.
+int positions_of(const RunnerOptions& options, const ModelShape& shape) {
+  const int asked = options.max_positions.value_or(shape.max_positions);
+  if (asked > shape.max_positions) {
+    throw StartError(
+        kExitConfig, fmt::format(
+                         "--max-model-len {}: {} allows at most {} "
+                         "(max_position_embeddings)",
+                         asked, (options.path / "config.json").string(),
+                         shape.max_positions));
+  }
+  return asked;
 }
 
 MemoryNeeds needs_of(
@@ -89,11 +105,10 @@ MemoryNeeds needs_of(
   return {
       .weights = facts.weight_bytes,
       .working = working_bytes(options, config),
+      .answers = options.answer_bytes,
       .block = kv_bytes_per_block(one_block),
       .block_tokens = options.block_tokens,
-      .max_positions = std::min(
-          options.max_positions.value_or(facts.shape.max_positions),
-          facts.shape.max_positions),
+      .max_positions = positions_of(options, facts.shape),
       .max_sequences = options.max_sequences};
 }
 

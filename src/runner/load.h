@@ -18,13 +18,15 @@ enum class DeviceKind : uint8_t { kAuto, kCpu, kMetal };
 
 struct RunnerOptions {
   std::filesystem::path path{};            // of the checkpoint folder
-  DeviceKind device = DeviceKind::kAuto;   // auto: the best that is there
+  DeviceKind device = DeviceKind::kAuto;   // auto: the CPU, in this version
   NumberType dtype = NumberType::kAuto;    // auto: as the checkpoint says
   NumberType kv_dtype = NumberType::kAuto; // auto: f32 for f32, else bf16
   int block_tokens = 16;
   int max_sequences = 64;             // rows of a step
   int max_step_tokens = 2048;         // of a step
   std::optional<int> max_positions{}; // of one sequence; none: the model's
+  size_t answer_bytes = 0;            // kept free for answers that are gathered
+  bool use_generation_config = true;  // for `sampling`; see LoadOptions
   MemoryWish memory{};
 };
 
@@ -45,7 +47,7 @@ struct CheckpointSummary {
   int checkpoint_positions = 0;      // that the model was made for
   int quantized_bits = 0;            // 0: dense
   bool batch_invariant = true;       // the kernels of the device are
-  std::vector<TokenId> end_tokens{}; // of the checkpoint
+  std::vector<TokenId> end_tokens{}; // of the checkpoint, which may name none
   CheckpointSampling sampling{};
 };
 

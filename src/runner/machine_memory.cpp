@@ -5,52 +5,126 @@
 #include <algorithm>
 #include <fstream>
 #include <optional>
+#include <sstream>
 #include <string>
 
 namespace parallm {
 namespace {
 
-// A file of one number; a limit that is not set reads "max".
-std::optional<size_t> number_in(const char* path) {
+namespace fs = std::filesystem;
+
+// One version of control groups: its files, and what it calls them.
+struct GroupVersion {
+  const char* folder;     // below the root
+  const char* controller; // in proc/self/cgroup
+  const char* limit;
+  const char* used;
+  const char* cached[2]; // in memory.stat, groups below included
+};
+
+// Where both are mounted, the memory belongs to the first; the second then
+// has no such files.
+constexpr GroupVersion kVersions[] = {
+    {"sys/fs/cgroup/memory",
+     "memory",
+     "memory.limit_in_bytes",
+     "memory.usage_in_bytes",
+     {"total_inactive_file", "total_active_file"}},
+    {"sys/fs/cgroup",
+     "",
+     "memory.max",
+     "memory.current",
+     {"inactive_file", "active_file"}}};
+
+// A file of one number. A limit that is not set reads "max" in version 2, and
+// in version 1 it is larger than any machine.
+std::optional<size_t> number_in(const fs::path& path) {
   std::ifstream file(path);
-  size_t bytes = 0;
-  return file >> bytes ? std::optional(bytes) : std::nullopt;
+  size_t number = 0;
+  return file >> number ? std::optional(number) : std::nullopt;
 }
 
-std::optional<size_t> available_by_kernel() {
-  std::ifstream file("/proc/meminfo");
-  std::string key;
-  size_t kib = 0;
-  while (file >> key >> kib) {
-    if (key == "MemAvailable:") {
-      return kib << 10;
+// The number behind a key, in a file of one key a line.
+std::optional<size_t> number_of(const fs::path& path, const std::string& key) {
+  std::ifstream file(path);
+  std::string line;
+  while (std::getline(file, line)) {
+    std::istringstream words(line);
+    std::string name;
+    size_t number = 0;
+    if (words >> name >> number && name == key) {
+      return number;
     }
-    file.ignore(16, '\n');
   }
   return std::nullopt;
 }
 
-// The container's limit less what it uses, without counting its file cache.
-void apply_container(MachineMemory& memory) {
-  const auto limit = number_in("/sys/fs/cgroup/memory.max");
-  const auto used = number_in("/sys/fs/cgroup/memory.current");
+// Whether "cpu,memory" names the controller.
+bool names(const std::string& list, const std::string& controller) {
+  return ("," + list + ",").find("," + controller + ",") != std::string::npos;
+}
+
+// The process's own group, relative to the folder of all groups. A line reads
+// "4:memory:/a/b"; version 2 has "0::/a/b".
+fs::path own_group(const fs::path& root, const std::string& controller) {
+  std::ifstream file(root / "proc/self/cgroup");
+  std::string id, controllers, group;
+  while (std::getline(file, id, ':') && std::getline(file, controllers, ':') &&
+         std::getline(file, group)) {
+    if (controller.empty() ? controllers.empty()
+                           : names(controllers, controller)) {
+      return fs::path(group).lexically_normal().relative_path();
+    }
+  }
+  return {};
+}
+
+// File cache counts as used, but the kernel gives it back before it refuses
+// memory: it is available.
+void apply_group(
+    MachineMemory& memory, const fs::path& group, const GroupVersion& version) {
+  const auto limit = number_in(group / version.limit);
   if (!limit) {
     return;
   }
+  size_t used = number_in(group / version.used).value_or(0);
+  for (const char* key : version.cached) {
+    used -= std::min(used, number_of(group / "memory.stat", key).value_or(0));
+  }
   memory.total = std::min(memory.total, *limit);
   memory.available =
-      std::min(memory.available, *limit - std::min(*limit, used.value_or(0)));
+      std::min(memory.available, *limit - std::min(*limit, used));
+}
+
+// A group is held to the limits of all above it. In a container its path may
+// be that of the host and lead nowhere; the folder of all groups is then its
+// own.
+void apply_groups(
+    MachineMemory& memory, const fs::path& root, const GroupVersion& version) {
+  const fs::path all = root / version.folder;
+  fs::path group = own_group(root, version.controller);
+  for (; !group.empty(); group = group.parent_path()) {
+    apply_group(memory, all / group, version);
+  }
+  apply_group(memory, all, version);
 }
 
 } // namespace
 
 MachineMemory machine_memory() {
-  MachineMemory memory;
-  memory.total = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) *
-                 static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  memory.available = available_by_kernel().value_or(memory.total);
-  apply_container(memory);
-  return memory;
+  const auto bytes = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) *
+                     static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return limited_memory({bytes, bytes}, "/");
+}
+
+MachineMemory limited_memory(MachineMemory machine, const fs::path& root) {
+  if (const auto kib = number_of(root / "proc/meminfo", "MemAvailable:")) {
+    machine.available = std::min(machine.available, *kib << 10);
+  }
+  for (const GroupVersion& version : kVersions) {
+    apply_groups(machine, root, version);
+  }
+  return machine;
 }
 
 } // namespace parallm

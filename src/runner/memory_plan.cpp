@@ -1,6 +1,8 @@
 #include "runner/memory_plan.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 #include "base/check.h"
 
@@ -24,41 +26,71 @@ int blocks_for(int positions, int block_tokens) {
   return (positions + block_tokens - 1) / block_tokens;
 }
 
+size_t fixed_bytes(const MemoryNeeds& needs) {
+  return needs.weights + needs.working + needs.answers;
+}
+
+// An amount that was asked for is held to what is there, not to a share.
 size_t budget_of(const MemoryWish& wish, const MachineMemory& machine) {
+  if (wish.kv_bytes) {
+    return machine.available;
+  }
   const double share = wish.fraction * static_cast<double>(machine.total);
   const double now = kShareOfAvailable * static_cast<double>(machine.available);
   return static_cast<size_t>(std::min(share, now));
 }
 
-[[noreturn]] void refuse(
-    const MemoryNeeds& needs, int least_blocks, size_t budget) {
-  const size_t sequence = static_cast<size_t>(least_blocks) * needs.block;
+// Below this many we do not start.
+int least_blocks(const MemoryNeeds& needs, const MemoryWish& wish) {
+  const int useful = blocks_for(
+      std::min(needs.max_positions, kUsefulPositions), needs.block_tokens);
+  return std::max(1, wish.blocks.value_or(useful));
+}
+
+// Whoever asks for blocks gets them; else what `left` pays for, at most what
+// all sequences together can fill. Places in the pool are int32.
+int blocks_of(const MemoryNeeds& needs, const MemoryWish& wish, size_t left) {
+  const size_t all_sequences =
+      static_cast<size_t>(needs.max_sequences) *
+      static_cast<size_t>(blocks_for(needs.max_positions, needs.block_tokens));
+  const size_t paid_for = wish.kv_bytes
+                              ? *wish.kv_bytes / needs.block
+                              : std::min(left / needs.block, all_sequences);
+  const int most = std::numeric_limits<int32_t>::max() / needs.block_tokens;
+  return wish.blocks
+             ? std::min(*wish.blocks, most)
+             : static_cast<int>(std::min(paid_for, static_cast<size_t>(most)));
+}
+
+int64_t positions_in(int64_t blocks, const MemoryNeeds& needs) {
+  return std::min<int64_t>(blocks * needs.block_tokens, needs.max_positions);
+}
+
+[[noreturn]] void refuse_few_bytes(
+    const MemoryNeeds& needs, size_t kv_bytes, int least) {
   throw StartError(
       kExitNoMemory,
       fmt::format(
-          "not enough memory: weights {:.1f} MiB, working memory {:.1f} MiB "
-          "and one sequence of {} tokens {:.1f} MiB make {:.1f} MiB, and "
-          "{:.1f} MiB may be used",
-          mib(needs.weights), mib(needs.working),
-          std::min(least_blocks * needs.block_tokens, needs.max_positions),
-          mib(sequence), mib(needs.weights + needs.working + sequence),
-          mib(budget)));
+          "--kv-memory: {} bytes are too few, one sequence of {} tokens takes "
+          "{}",
+          kv_bytes, positions_in(least, needs),
+          static_cast<size_t>(least) * needs.block));
 }
 
-// What is left after weights and working memory, at most what all sequences
-// together can fill.
-int affordable_blocks(
-    const MemoryNeeds& needs, const MemoryWish& wish, size_t budget) {
-  const size_t fixed = needs.weights + needs.working;
-  const size_t left = budget - std::min(budget, fixed);
-  const size_t kv = wish.kv_bytes ? std::min(*wish.kv_bytes, left) : left;
-  const auto most =
-      static_cast<size_t>(needs.max_sequences) *
-      static_cast<size_t>(blocks_for(needs.max_positions, needs.block_tokens));
-  const size_t affordable = kv / needs.block;
-  return static_cast<int>(
-      wish.kv_bytes ? std::min<size_t>(affordable, 1 << 30)
-                    : std::min(affordable, most));
+// `kv` is what was to be beside weights, working memory and answers.
+[[noreturn]] void refuse(
+    const MemoryNeeds& needs,
+    const std::string& kv_name,
+    size_t kv,
+    size_t budget) {
+  throw StartError(
+      kExitNoMemory,
+      fmt::format(
+          "not enough memory: weights {:.1f} MiB, working memory {:.1f} MiB, "
+          "answers {:.1f} MiB and {} {:.1f} MiB make {:.1f} MiB, and {:.1f} "
+          "MiB may be used",
+          mib(needs.weights), mib(needs.working), mib(needs.answers), kv_name,
+          mib(kv), mib(fixed_bytes(needs)) + mib(kv), mib(budget)));
 }
 
 } // namespace
@@ -66,8 +98,8 @@ int affordable_blocks(
 std::string MemoryPlan::text() const {
   return fmt::format(
       "weights {:.1f} MiB, keys and values {:.1f} MiB ({} blocks), working "
-      "memory {:.1f} MiB",
-      mib(weights), mib(kv), blocks, mib(working));
+      "memory {:.1f} MiB, answers {:.1f} MiB",
+      mib(weights), mib(kv), blocks, mib(working), mib(answers));
 }
 
 MemoryPlan plan_memory(
@@ -75,19 +107,23 @@ MemoryPlan plan_memory(
     const MemoryWish& wish,
     const MachineMemory& machine) {
   const size_t budget = budget_of(wish, machine);
-  const int least = wish.blocks.value_or(blocks_for(
-      std::min(needs.max_positions, kUsefulPositions), needs.block_tokens));
-  const int blocks =
-      wish.blocks.value_or(affordable_blocks(needs, wish, budget));
-  const size_t kv = static_cast<size_t>(blocks) * needs.block;
-  if (blocks < std::max(least, 1) ||
-      needs.weights + needs.working + kv > budget) {
-    refuse(needs, std::max(least, 1), budget);
+  const size_t left = budget - std::min(budget, fixed_bytes(needs));
+  const int least = least_blocks(needs, wish);
+  const int blocks = blocks_of(needs, wish, left);
+  if (blocks < least && wish.kv_bytes) {
+    refuse_few_bytes(needs, *wish.kv_bytes, least);
   }
-  return {
-      needs.weights, needs.working, kv, blocks,
-      static_cast<int>(std::min<int64_t>(
-          needs.max_positions, int64_t{blocks} * needs.block_tokens))};
+  if (blocks < least || static_cast<size_t>(blocks) > left / needs.block) {
+    const auto sequence =
+        fmt::format("one sequence of {} tokens", positions_in(least, needs));
+    refuse(
+        needs, wish.kv_bytes ? "--kv-memory" : sequence,
+        wish.kv_bytes.value_or(static_cast<size_t>(least) * needs.block),
+        budget);
+  }
+  return {needs.weights, needs.working,
+          needs.answers, static_cast<size_t>(blocks) * needs.block,
+          blocks,        static_cast<int>(positions_in(blocks, needs))};
 }
 
 } // namespace parallm

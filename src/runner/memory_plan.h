@@ -12,6 +12,7 @@ namespace parallm {
 struct MemoryNeeds {
   size_t weights = 0;
   size_t working = 0; // of one step at its largest
+  size_t answers = 0; // set aside for answers that are gathered
   size_t block = 0;   // keys and values of one block, all layers
   int block_tokens = 16;
   int max_positions = 0; // of one sequence
@@ -19,22 +20,24 @@ struct MemoryNeeds {
 };
 
 struct MemoryWish {
-  double fraction = 0.85;           // of the machine
-  std::optional<size_t> kv_bytes{}; // instead of what the fraction leaves
-  std::optional<int> blocks{};      // instead of both
+  double fraction = 0.85;           // of the machine, for all of it
+  std::optional<size_t> kv_bytes{}; // --kv-memory: instead of what the fraction
+                                    // leaves, within what is available
+  std::optional<int> blocks{};      // instead of what either leaves
 };
 
 struct MemoryPlan {
   size_t weights = 0;
   size_t working = 0;
+  size_t answers = 0;
   size_t kv = 0;
-  int blocks = 0;
+  int blocks = 0;           // times block_tokens: fits an int32
   int max_positions = 0;    // of one sequence; fewer if the blocks hold fewer
   std::string text() const; // for the log, in MiB
 };
 
 // Throws StartError(kExitNoMemory) with the numbers if the model and one
-// useful sequence do not fit. Any thread.
+// useful sequence, or what was asked for, do not fit. Any thread.
 MemoryPlan plan_memory(
     const MemoryNeeds& needs,
     const MemoryWish& wish,

@@ -134,11 +134,12 @@ void Runner::launch(const StepPlan& plan) {
   PARALLM_CHECK(
       flights_.empty() || (flights_.size() == 1 && flights_[0].has_sampled),
       "step {} is launched too early", static_cast<uint64_t>(plan.id));
+  const auto before = store_.newest();
   try {
     slots_.apply(plan.slots);
     flights_.push_back(start(plan));
   } catch (...) {
-    store_.forget_pending_writes();
+    store_.return_to(before);
     throw;
   }
 }
@@ -172,6 +173,7 @@ Flight Runner::start(const StepPlan& plan) {
         mx::float32);
   }
   mx::async_eval(flight.logits ? *flight.logits : *flight.hidden);
+  flight.pools = store_.newest();
   return flight;
 }
 
@@ -288,6 +290,7 @@ StepResult Runner::collect() {
     store_.recover();
     throw;
   }
+  store_.keep(flight.pools);
   for (size_t i = 0; i < flight.rows.size(); ++i) {
     result.rows.push_back(result_of(flight, i));
     advance(*flight.rows[i].slot, result.rows.back());

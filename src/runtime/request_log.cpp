@@ -8,6 +8,8 @@ namespace parallm {
 
 namespace {
 
+constexpr size_t kShownBytes = 64 << 10; // of a body
+
 std::string line_of(const http::ResponseRecord& record, RequestLog requests) {
   const http::Request& request = record.request;
   std::string line = fmt::format(
@@ -18,7 +20,7 @@ std::string line_of(const http::ResponseRecord& record, RequestLog requests) {
     line += ", " + record.note;
   }
   if (requests == RequestLog::kFull && !request.body.empty()) {
-    line += ", body " + request.body;
+    line += ", body " + request.body.substr(0, kShownBytes);
   }
   return line;
 }

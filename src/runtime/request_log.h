@@ -7,7 +7,7 @@
 namespace parallm {
 
 // Counts each response, and logs it as --log-requests says: nothing, one line
-// without a word of the client's text, or one with the body it sent.
+// without prompt and answer, or one with the body that the client sent.
 http::ResponseHook make_response_hook(
     RequestLog requests, ServerMetrics& metrics);
 

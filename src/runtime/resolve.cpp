@@ -16,11 +16,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Rows and tokens of a step where nobody says. On the CPU a step of 64 rows
-// already reads each weight for many; longer steps make others wait.
+// Rows and tokens of a step where nobody says. Long steps make everybody
+// wait, so that the chunks of a prompt shrink with the size of the weights: a
+// guess at the speed of the CPU kernels, until step times are measured.
 constexpr int kAutoRows = 64;
 constexpr int kAutoStepTokens = 2048;
-constexpr int kAutoChunkTokens = 512;
+constexpr int kLeastChunkTokens = 32;
+constexpr int kMostChunkTokens = 512;
+constexpr double kWeightBytesPerChunk = 5e9; // tokens times bytes
 
 NumberType number_type(WeightType type) {
   switch (type) {
@@ -66,10 +69,35 @@ int step_tokens(const ServerConfig& config) {
   return config.engine.max_batch_tokens.value_or(kAutoStepTokens);
 }
 
-// A step without room for a token of each row would starve some.
 int step_rows(const ServerConfig& config) {
-  return config.engine.max_batch_size.value_or(
+  const int rows = config.engine.max_batch_size.value_or(
       std::min(kAutoRows, step_tokens(config)));
+  if (rows > step_tokens(config)) {
+    throw StartError(
+        kExitConfig,
+        fmt::format(
+            "--max-batch-size {} is more than --max-batch-tokens {}: a step "
+            "needs a token for each sequence",
+            rows, step_tokens(config)));
+  }
+  return rows;
+}
+
+int chunk_tokens(
+    const ServerConfig& config, const CheckpointSummary& checkpoint) {
+  const double weights =
+      std::max(1.0, static_cast<double>(checkpoint.memory.weights));
+  const int chunk = static_cast<int>(std::clamp<double>(
+      kWeightBytesPerChunk / weights, kLeastChunkTokens, kMostChunkTokens));
+  return std::min(chunk, step_tokens(config));
+}
+
+// What was asked for, else a token of each row and two chunks.
+int most_step_tokens(
+    const ServerConfig& config, const CheckpointSummary& checkpoint) {
+  return config.engine.max_batch_tokens.value_or(std::min(
+      kAutoStepTokens,
+      step_rows(config) + 2 * chunk_tokens(config, checkpoint)));
 }
 
 // The kernels of a device are of one kind in this version.
@@ -122,9 +150,8 @@ int64_t capacity_tokens(const CheckpointSummary& checkpoint) {
   return int64_t{checkpoint.geometry.blocks} * checkpoint.geometry.block_tokens;
 }
 
-// For answers that gather before they are written; a guess that leaves room
-// beside weights and cache.
-int64_t answer_budget(const Machine& machine) {
+// For what jobs hold beside weights and cache; a guess that leaves room.
+int64_t job_budget(const Machine& machine) {
   constexpr int64_t kGiB = int64_t{1} << 30;
   return std::clamp(machine.memory_bytes / 8, kGiB, 16 * kGiB);
 }
@@ -144,7 +171,8 @@ Machine this_machine() {
       .memory_bytes = static_cast<int64_t>(machine_memory().total)};
 }
 
-RunnerOptions runner_options(const ServerConfig& config) {
+RunnerOptions runner_options(
+    const ServerConfig& config, const Machine& machine) {
   RunnerOptions options{
       .path = config.model.path,
       .device = device_kind(config.engine.device),
@@ -153,7 +181,10 @@ RunnerOptions runner_options(const ServerConfig& config) {
       .block_tokens = config.engine.block_size,
       .max_sequences = step_rows(config),
       .max_step_tokens = step_tokens(config),
-      .max_positions = config.model.max_model_len};
+      .max_positions = config.model.max_model_len,
+      .answer_bytes = static_cast<size_t>(job_budget(machine)),
+      .use_generation_config =
+          config.model.generation_config == GenerationDefaults::kAuto};
   options.memory.fraction = config.engine.memory_fraction;
   if (config.engine.kv_memory) {
     options.memory.kv_bytes = static_cast<size_t>(*config.engine.kv_memory);
@@ -166,8 +197,8 @@ EngineOptions engine_options(
   EngineOptions options;
   options.limits = {
       .max_sequences = step_rows(config),
-      .max_step_tokens = step_tokens(config),
-      .max_chunk_tokens = std::min(kAutoChunkTokens, step_tokens(config)),
+      .max_step_tokens = most_step_tokens(config, checkpoint),
+      .max_chunk_tokens = chunk_tokens(config, checkpoint),
       .max_positions = checkpoint.geometry.max_positions,
       .prefix_cache = config.engine.prefix_cache};
   options.geometry = {
@@ -185,7 +216,7 @@ DeliveryLimits delivery_limits(
           4 * capacity_tokens(checkpoint)),
       .max_buffered_bytes =
           static_cast<size_t>(config.network.max_buffered_bytes),
-      .max_answer_bytes = answer_budget(machine)};
+      .max_job_bytes = job_budget(machine)};
 }
 
 http::ServerOptions server_options(
@@ -225,7 +256,7 @@ ApiLimits api_limits(
       .max_choices = requests.max_choices,
       .max_logprobs = requests.max_logprobs,
       .kv_capacity_tokens = capacity_tokens(checkpoint),
-      .max_answer_bytes = answer_budget(machine),
+      .max_job_bytes = job_budget(machine),
       .unknown_fields = requests.unknown_fields == UnknownFieldPolicy::kWarn
                             ? UnknownFields::kWarn
                             : UnknownFields::kRefuse,

@@ -18,7 +18,8 @@ struct Machine {
 };
 Machine this_machine();
 
-RunnerOptions runner_options(const ServerConfig& config);
+RunnerOptions runner_options(
+    const ServerConfig& config, const Machine& machine);
 EngineOptions engine_options(
     const ServerConfig& config, const CheckpointSummary& checkpoint);
 DeliveryLimits delivery_limits(

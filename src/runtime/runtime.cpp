@@ -50,7 +50,7 @@ struct Runtime::Parts {
   explicit Parts(const ServerConfig& asked)
       : config(asked),
         machine(this_machine()),
-        checkpoint(inspect_checkpoint(runner_options(config))),
+        checkpoint(inspect_checkpoint(runner_options(config, machine))),
         tokenizer(Tokenizer::load(config.model.path)),
         chat_template(load_template(config.model, *tokenizer)),
         metrics(config.log.metrics_prefix),
@@ -100,6 +100,9 @@ struct Runtime::Parts {
   AppContext make_app() {
     AppContext context{.pool = pool, .status = status};
     context.card = model_card(config, checkpoint);
+    if (context.card.end_tokens.empty() && tokenizer->eos()) {
+      context.card.end_tokens = {*tokenizer->eos()};
+    }
     context.limits = api_limits(config, checkpoint, machine);
     context.tokenizer = tokenizer;
     context.chat_template = chat_template;
@@ -116,7 +119,7 @@ struct Runtime::Parts {
   // On the engine thread.
   std::unique_ptr<Engine> make_engine(EventSink sink, EngineStatus& published) {
     auto runner = std::make_unique<MeteredRunner>(
-        load_runner(runner_options(config), checkpoint), metrics);
+        load_runner(runner_options(config, machine), checkpoint), metrics);
     return std::make_unique<Engine>(
         engine_options(config, checkpoint), std::move(runner), std::move(sink),
         published);

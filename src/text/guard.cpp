@@ -218,29 +218,14 @@ class SegmentEncoder {
     const bool guarded = touches_guarded(prompt_, range.begin, range.end);
     const EncodeOptions how{
         .add_special_tokens = false, .parse_special = !guarded};
-    if (range.begin == 0 || tokenizer_.restarts_after_special()) {
-      append(tokenizer_.encode(text(range), how));
-    } else {
-      encode_continued(text(range), how);
-    }
+    const bool fresh = range.begin == 0 || tokenizer_.restarts_after_special();
+    append(
+        fresh ? tokenizer_.encode(text(range), how)
+              : tokenizer_.encode_continued(text(range), how));
   }
 
-  // Some tokenizers put a blank before the very first text only; what stands
-  // later is encoded after a line break, which is taken off again.
-  void encode_continued(std::string_view part, EncodeOptions how) {
-    const auto line = tokenizer_.encode("\n", how);
-    const auto ids = tokenizer_.encode("\n" + std::string(part), how);
-    const bool clean = ids.size() >= line.size() &&
-                       std::equal(line.begin(), line.end(), ids.begin());
-    if (clean) {
-      append(ids, line.size());
-    } else {
-      append(tokenizer_.encode(part, how));
-    }
-  }
-
-  void append(const std::vector<TokenId>& ids, size_t from = 0) {
-    ids_.insert(ids_.end(), ids.begin() + from, ids.end());
+  void append(const std::vector<TokenId>& ids) {
+    ids_.insert(ids_.end(), ids.begin(), ids.end());
   }
 
   const Prompt& prompt_;

@@ -41,12 +41,30 @@ int StopMatcher::push(std::string_view text, std::string& out) {
       return stop;
     }
   }
+  release_settled(out);
+  return -1;
+}
+
+void StopMatcher::pass(std::string_view text, std::string& out) {
+  for (const char byte : text) {
+    held_ += byte;
+    advance(byte);
+    for (Stop& stop : stops_) {
+      if (stop.matched == int(stop.text.size())) { // counts for nothing here
+        stop.matched = stop.fallback[stop.matched];
+      }
+    }
+  }
+  release_settled(out);
+}
+
+// Keeps what the longest begun stop string may still need.
+void StopMatcher::release_settled(std::string& out) {
   int kept = 0;
   for (const Stop& stop : stops_) {
     kept = std::max(kept, stop.matched);
   }
   release(kept, out);
-  return -1;
 }
 
 void StopMatcher::finish(std::string& out) {

@@ -16,6 +16,8 @@ class StopMatcher {
   // stop string that matched (earliest end; ties: longest), else -1. After a
   // match nothing more may be pushed.
   int push(std::string_view text, std::string& out);
+  // Feeds text in which no stop string may end; one may begin there.
+  void pass(std::string_view text, std::string& out);
   // Releases what was held back.
   void finish(std::string& out);
 
@@ -28,6 +30,7 @@ class StopMatcher {
   };
 
   int advance(char byte);
+  void release_settled(std::string& out);
   void release(size_t kept, std::string& out);
 
   std::vector<Stop> stops_{};

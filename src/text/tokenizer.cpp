@@ -1,5 +1,7 @@
 #include "text/tokenizer.h"
 
+#include <algorithm>
+
 #include <array>
 #include <filesystem>
 
@@ -118,6 +120,7 @@ struct Tokenizer::State {
         special[id] = true;
         specials.add(pieces[id], id, takes(bits));
       }
+      longest = std::max(longest, middle[id].size());
     }
   }
 
@@ -127,6 +130,7 @@ struct Tokenizer::State {
   Column first;
   std::vector<bool> special; // by id
   bool exact;                // `middle` is all there is to decoding
+  size_t longest = 1;        // bytes of a token
   SpecialSpellings specials{};
   Named named{};
   std::optional<TokenId> bos{};
@@ -192,6 +196,21 @@ std::vector<TokenId> Tokenizer::encode(
   return {ids.begin(), ids.end()};
 }
 
+// Encoded after a line break, which is taken off again. A text that grows
+// together with it is encoded alone.
+std::vector<TokenId> Tokenizer::encode_continued(
+    std::string_view text, EncodeOptions options) const {
+  options.add_special_tokens = false;
+  const auto line = encode("\n", options);
+  auto ids = encode("\n" + std::string(text), options);
+  if (ids.size() < line.size() ||
+      !std::equal(line.begin(), line.end(), ids.begin())) {
+    return encode(text, options);
+  }
+  ids.erase(ids.begin(), ids.begin() + std::ptrdiff_t(line.size()));
+  return ids;
+}
+
 std::string Tokenizer::decode(
     std::span<const TokenId> ids, bool skip_special) const {
   std::string text;
@@ -215,6 +234,10 @@ std::string Tokenizer::decode(
 
 int Tokenizer::vocab() const {
   return state_->pieces.size();
+}
+
+size_t Tokenizer::longest_token_bytes() const {
+  return state_->longest;
 }
 
 bool Tokenizer::is_special(TokenId id) const {

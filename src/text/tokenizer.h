@@ -28,10 +28,15 @@ class Tokenizer {
   ~Tokenizer();
 
   std::vector<TokenId> encode(std::string_view text, EncodeOptions) const;
+  // As `text` stands inside a longer one: without the blank that sentencepiece
+  // puts in front, and without what is added around a text.
+  std::vector<TokenId> encode_continued(
+      std::string_view text, EncodeOptions) const;
   // Bytes that are no character become U+FFFD; what a Detokenizer gives.
   std::string decode(std::span<const TokenId> ids, bool skip_special) const;
 
   int vocab() const; // one past the largest id
+  size_t longest_token_bytes() const;
   bool is_special(TokenId id) const;
   // The exact bytes the token adds to a text, in the middle of it; "" for
   // ids without text. Special tokens give their spelling.

@@ -416,6 +416,43 @@ TEST(Chat, TakesTemplatesFromRequestsOnlyWhenAllowed) {
       R"(400 invalid_request_error "chat_template_error" "chat_template")");
 }
 
+TEST(Chat, JudgesFieldsByTheTemplateOfTheRequest) {
+  SiteSettings settings;
+  settings.limits.allow_request_template = true;
+  Site site(settings);
+  const auto inert_of = [&](json::object more) {
+    more["reasoning_effort"] = "low";
+    more["verbosity"] = "high";
+    const auto answer = site.post(kPath, chat_body(std::move(more)));
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    return answer.header("x-parallm-inert");
+  };
+  const std::string both = "{{ reasoning_effort }}{{ verbosity }}";
+  EXPECT_EQ(inert_of({}), "reasoning_effort,verbosity");
+  EXPECT_EQ(inert_of({{"chat_template", both}}), "");
+  EXPECT_EQ(
+      inert_of({{"chat_template", "{{ verbosity }}"}}), "reasoning_effort");
+  EXPECT_EQ(
+      inert_of(
+          {{"chat_template", both},
+           {"chat_template_kwargs", {{"verbosity", "low"}}}}),
+      "verbosity");
+}
+
+TEST(Chat, ShowsLittleOfWhatATemplateComplainsAbout) {
+  SiteSettings settings;
+  settings.limits.allow_request_template = true;
+  Site site(settings);
+  const auto answer = site.post(
+      kPath,
+      chat_body(
+          {{"messages",
+            {{{"role", "user"}, {"content", std::string(9999, 'x')}}}},
+           {"chat_template", "{{ raise_exception(messages[0].content) }}"}}));
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_LT(answer.body.size(), 1000u);
+}
+
 TEST(Chat, AnswersToAliases) {
   SiteSettings settings;
   settings.aliases = {"gpt-4"};
@@ -580,11 +617,14 @@ TEST(Chat, CutsThePromptToItsLastTokens) {
   const auto all = ids_of({});
   const auto cut = ids_of({{"truncate_prompt_tokens", 3}});
   EXPECT_EQ(cut, json::array(all.end() - 3, all.end()));
-  const std::string longer(2000, 'x');
-  const auto fit = ids_of(
-      {{"truncate_prompt_tokens", -1},
-       {"messages", {{{"role", "user"}, {"content", longer}}}}});
-  EXPECT_EQ(fit.size(), size_t(kContext - 1));
+  // The second is more text than any prompt of this context has.
+  for (const size_t characters : {2'000, 100'000}) {
+    const std::string longer(characters, 'x');
+    const auto fit = ids_of(
+        {{"truncate_prompt_tokens", -1},
+         {"messages", {{{"role", "user"}, {"content", longer}}}}});
+    EXPECT_EQ(fit.size(), size_t(kContext - 1));
+  }
 }
 
 } // namespace

@@ -99,6 +99,61 @@ TEST(Completions, NamesTokensThatAreNotWholeCharacters) {
   }
 }
 
+// The arrays of all chunks, joined.
+std::map<std::string, json::array> joined_logprobs(const Events& events) {
+  std::map<std::string, json::array> joined;
+  for (const auto& chunk : events.chunks) {
+    const auto& logprobs = chunk.at("choices").at(0).at("logprobs");
+    if (logprobs.is_null()) {
+      continue;
+    }
+    for (const auto& member : logprobs.as_object()) {
+      auto& list = joined[std::string(member.key())];
+      const auto& more = member.value().as_array();
+      list.insert(list.end(), more.begin(), more.end());
+    }
+  }
+  return joined;
+}
+
+// The blank of " the" may be seen before the rest, which a stop string holds.
+TEST(Completions, ListTheSameLogprobsInStreamsThatHoldTextBack) {
+  SiteSettings settings;
+  settings.story = " the end";
+  Site site(settings);
+  const auto fields = [](bool stream) {
+    return completion_body(
+        {{"logprobs", 0}, {"stop", "then"}, {"stream", stream}});
+  };
+  const auto whole = choices_of(site.post(kPath, fields(false)));
+  const auto& logprobs = whole[0].at("logprobs").as_object();
+  ASSERT_EQ(logprobs.at("tokens").at(0), " the");
+
+  site.brake.hold();
+  auto client = site.connect();
+  client.send(http::testing::post(kPath, json::serialize(fields(true))));
+  site.brake.allow(1);
+  const auto head = client.read_until(R"("text":" ")");
+  ASSERT_TRUE(head.ends_with(R"("text":" ")"));
+  site.brake.release();
+  // In chunked encoding the events stand between lines of sizes.
+  const auto rest = client.read_until("[DONE]");
+  const auto body = head.substr(head.find("data: ")) + rest;
+  Events events;
+  size_t at = body.find("data: {");
+  while (at != std::string::npos) {
+    const auto end = body.find("\n\n", at);
+    events.chunks.push_back(
+        json::parse(body.substr(at + 6, end - at - 6)).as_object());
+    at = body.find("data: {", end);
+  }
+  const auto joined = joined_logprobs(events);
+  for (const auto& member : logprobs) {
+    EXPECT_EQ(joined.at(std::string(member.key())), member.value().as_array())
+        << member.key();
+  }
+}
+
 TEST(Completions, EchoesThePromptWithItsScores) {
   Site site;
   const auto fields = [](bool stream) {
@@ -118,21 +173,13 @@ TEST(Completions, EchoesThePromptWithItsScores) {
   EXPECT_EQ(logprobs.at("tokens").at(0), "<|bos|>");
   EXPECT_EQ(logprobs.at("text_offset").at(1).as_int64(), 0);
 
+  const auto events = events_of(site.post(kPath, fields(true)).body);
   std::string streamed;
-  std::map<std::string, json::array> joined;
-  for (const auto& chunk :
-       events_of(site.post(kPath, fields(true)).body).chunks) {
-    const auto& choice = chunk.at("choices").at(0);
-    streamed += text_of(choice);
-    if (!choice.at("logprobs").is_null()) {
-      for (const auto& member : choice.at("logprobs").as_object()) {
-        auto& list = joined[std::string(member.key())];
-        const auto& more = member.value().as_array();
-        list.insert(list.end(), more.begin(), more.end());
-      }
-    }
+  for (const auto& chunk : events.chunks) {
+    streamed += text_of(chunk.at("choices").at(0));
   }
   EXPECT_EQ(streamed, expected);
+  const auto joined = joined_logprobs(events);
   for (const auto& member : logprobs) {
     EXPECT_EQ(joined.at(std::string(member.key())), member.value().as_array())
         << member.key();
@@ -219,7 +266,7 @@ TEST(Completions, RefuseTextWhoseTokensTheModelLacks) {
 }
 
 TEST(Completions, RefuseAnAnswerThatMemoryCannotGather) {
-  Site site({.limits = {.max_answer_bytes = 50'000}});
+  Site site({.limits = {.max_job_bytes = 100'000}});
   const auto body = [](bool stream, int n) {
     return completion_body(
         {{"logprobs", 5}, {"max_tokens", 40}, {"n", n}, {"stream", stream}});
@@ -229,7 +276,70 @@ TEST(Completions, RefuseAnAnswerThatMemoryCannotGather) {
   const auto answer = site.post(kPath, body(false, 8));
   EXPECT_EQ(answer.status, 400);
   const auto error = object_of(answer).at("error");
-  EXPECT_EQ(error.at("param"), "max_tokens");
+  EXPECT_EQ(error.at("param"), "n");
+}
+
+TEST(Completions, RefuseATextThatNoContextHoldsBeforeEncodingIt) {
+  Site site;
+  const size_t limit =
+      4 * size_t{kContext} * tiny_tokenizer()->longest_token_bytes();
+  const auto answer = site.post(
+      kPath, completion_body({{"prompt", std::string(limit + 1, 'a')}}));
+  EXPECT_EQ(answer.status, 400);
+  const auto error = object_of(answer).at("error");
+  EXPECT_EQ(error.at("code"), "context_length_exceeded");
+  EXPECT_NE(string_of(error.at("message")).find("bytes"), std::string::npos);
+}
+
+TEST(Completions, CutTheFrontOfATextThatIsTruncatedAnyway) {
+  Site site;
+  const auto answer = site.post(
+      kPath, completion_body(
+                 {{"prompt", std::string(100'000, 'x') + " once"},
+                  {"truncate_prompt_tokens", 2},
+                  {"return_token_ids", true}}));
+  const auto choices = choices_of(answer);
+  const auto whole = tiny_tokenizer()->encode("x once", {});
+  const auto& ids = choices[0].at("prompt_token_ids").as_array();
+  ASSERT_EQ(ids.size(), 2u);
+  EXPECT_EQ(ids[0].as_int64(), whole[whole.size() - 2]);
+  EXPECT_EQ(ids[1].as_int64(), whole.back());
+}
+
+TEST(Completions, NameWhatMakesTooManyChoices) {
+  Site site({.limits = {.max_choices = 4}});
+  const auto refusal = [&](json::object more) {
+    const auto answer = site.post(kPath, completion_body(std::move(more)));
+    EXPECT_EQ(answer.status, 400);
+    const auto error = object_of(answer).at("error").as_object();
+    return string_of(error.at("param")) + " " + string_of(error.at("message"));
+  };
+  EXPECT_EQ(refusal({{"n", 5}}), "n 'n': got 5, expected at most 4");
+  EXPECT_EQ(
+      refusal({{"best_of", 5}}),
+      "best_of 'best_of': got 5, expected at most 4");
+  EXPECT_EQ(
+      refusal({{"prompt", {"a", "b", "c", "d", "e"}}}),
+      "prompt 'prompt': got 5 prompts, expected at most 4 choices in all");
+  EXPECT_EQ(
+      refusal({{"prompt", {"a", "b", "c"}}, {"n", 2}}),
+      "prompt 'prompt': got 3 prompts of 2 choices each, expected at most 4 "
+      "choices in all");
+}
+
+TEST(Completions, SayThatNothingIsPutAroundTokenIds) {
+  Site site;
+  const auto inert_of = [&](json::value prompt, bool special) {
+    const auto answer = site.post(
+        kPath,
+        completion_body(
+            {{"prompt", std::move(prompt)}, {"add_special_tokens", special}}));
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    return answer.header("x-parallm-inert");
+  };
+  EXPECT_EQ(inert_of(json::array{5, 6}, true), "add_special_tokens");
+  EXPECT_EQ(inert_of(json::array{5, 6}, false), "");
+  EXPECT_EQ(inert_of("text", true), "");
 }
 
 } // namespace

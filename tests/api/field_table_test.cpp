@@ -160,6 +160,15 @@ TEST(FieldTable, BoundsListsAndStrings) {
     EXPECT_EQ(at("stop", list_of(33, "\"x\"")), "invalid_value stop");
     EXPECT_EQ(at("stop", "[]"), "invalid_value stop");
     EXPECT_EQ(at("stop", "\"\""), "invalid_value stop");
+    const auto text_of = [](size_t characters) {
+      return '"' + std::string(characters, 'x') + '"';
+    };
+    EXPECT_EQ(at("stop", text_of(1024)), "");
+    EXPECT_EQ(at("stop", text_of(1025)), "invalid_value stop");
+    EXPECT_EQ(at("bad_words", '[' + text_of(1024) + ']'), "");
+    EXPECT_EQ(
+        at("bad_words", '[' + text_of(1025) + ']'),
+        "invalid_value bad_words[0]");
     EXPECT_EQ(at("stop", "[\"x\",\"\"]"), "invalid_value stop[1]");
     EXPECT_EQ(at("stop", "[1]"), "invalid_type stop[0]");
     EXPECT_EQ(at("stop_token_ids", list_of(64, "999")), "");
@@ -194,7 +203,8 @@ TEST(FieldTable, ChecksLogitBias) {
   EXPECT_EQ(chat("logit_bias", R"({"1":101})"), "invalid_value logit_bias.1");
   EXPECT_EQ(
       chat("logit_bias", R"({"1000":1})"), "invalid_value logit_bias.1000");
-  for (const auto* key : {"-1", "+1", "1.0", "x", "", " 1", "99999999999"}) {
+  for (const auto* key :
+       {"-1", "+1", "1.0", "x", "", " 1", "99999999999", "05", "00", "-0"}) {
     EXPECT_EQ(
         chat("logit_bias", std::string("{\"") + key + "\":1}"),
         std::string("invalid_value logit_bias.") + key);
@@ -372,6 +382,87 @@ TEST(FieldTable, KnowsWhichFieldsClash) {
       clash(completions, {{"min_tokens", 17}}), "invalid_value min_tokens");
 }
 
+TEST(FieldTable, ChecksFieldsThatCompletionsHaveNoUseFor) {
+  EXPECT_EQ(
+      completion("reasoning_effort", "\"zz\""),
+      "invalid_value reasoning_effort");
+  EXPECT_EQ(completion("verbosity", "\"zz\""), "invalid_value verbosity");
+  const auto inert = [](std::string_view field, std::string_view word) {
+    auto body = least_body(Endpoint::kCompletions);
+    body[field] = json::string(word);
+    return read_completion(body, tables(), {}).value().inert;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(inert("verbosity", "medium"), Names{});
+  EXPECT_EQ(inert("verbosity", "low"), Names{"verbosity"});
+  EXPECT_EQ(inert("reasoning_effort", "medium"), Names{"reasoning_effort"});
+}
+
+TEST(FieldTable, ChecksPredictions) {
+  const auto predict = [](const std::string& content) {
+    return completion(
+        "prediction", R"({"type":"content","content":)" + content + "}");
+  };
+  EXPECT_EQ(predict("\"x\""), "");
+  EXPECT_EQ(predict(R"([{"type":"text","text":"x"}])"), "");
+  EXPECT_EQ(predict("[]"), "invalid_value prediction.content");
+  EXPECT_EQ(predict("[1]"), "invalid_type prediction.content[0]");
+  EXPECT_EQ(
+      predict(R"([{"type":"image_url","text":"x"}])"),
+      "invalid_value prediction.content[0].type");
+  EXPECT_EQ(
+      predict(R"([{"type":"text"}])"),
+      "missing_required_parameter prediction.content[0].text");
+}
+
+TEST(FieldTable, TokenizesTextWithoutWhatBelongsToTemplates) {
+  const auto tokenize = [](std::string_view field, const std::string& value) {
+    return outcome(Endpoint::kTokenize, field, value);
+  };
+  const std::vector<std::array<std::string, 3>> fields{
+      {"add_generation_prompt", "false", "true"},
+      {"continue_final_message", "true", "false"},
+      {"chat_template_kwargs", R"({"x":1})", "{}"},
+  };
+  for (const auto& [field, value, harmless] : fields) {
+    EXPECT_EQ(tokenize(field, value), "conflicting_parameters " + field);
+    EXPECT_EQ(tokenize(field, harmless), "") << field;
+  }
+}
+
+TEST(FieldTable, SaysWhatItGot) {
+  const auto message = [](std::string_view field, const std::string& value) {
+    auto body = least_body(Endpoint::kChat);
+    body[field] = parse_json(value).value();
+    return read(Endpoint::kChat, body)->message;
+  };
+  EXPECT_EQ(
+      message("temperature", "1e999"),
+      "'temperature': got a number above 1.7976931348623157e+308, expected a "
+      "number of at least 0 and at most 2");
+  EXPECT_EQ(
+      message("temperature", "-1e999").substr(0, 39),
+      "'temperature': got a number below -1.79");
+  EXPECT_EQ(
+      message("chat_template_kwargs", R"({"tools":5})").substr(0, 37),
+      "'chat_template_kwargs.tools': got 5, ");
+  EXPECT_EQ(
+      message("chat_template_kwargs", "{\"x\":" + text_of(65536) + "}"),
+      "'chat_template_kwargs': got 65544 bytes, expected at most 65536 bytes");
+}
+
+TEST(FieldTable, RepeatsOnlyTheBeginningOfWhatAClientNamed) {
+  const std::string key(1 << 20, 'k');
+  const auto wrongs = {
+      invalid_type(key, 1, "x"),   invalid_value(key, key, "x"),
+      missing_field(key),          unknown_field(key),
+      unsupported_field(key, "x"), conflict_of_fields(key, "x")};
+  for (const auto& wrong : wrongs) {
+    EXPECT_LT(wrong.message.size(), 1000u) << wrong.code;
+    EXPECT_LT(wrong.param.size(), 100u) << wrong.code;
+  }
+}
+
 TEST(FieldTable, TakesAllFormsOfPrompts) {
   for (const auto* prompt :
        {"\"\"", "\"x\"", "[\"x\",\"\"]", "[1,2]", "[1.0]", "[[1],[]]",
@@ -457,7 +548,9 @@ TEST(FieldTable, AnswersEveryValueWithARequestOrANamedRefusal) {
       "{\"x\":1}",
       "{\"type\":\"x\"}",
       "[{\"role\":\"user\"}]",
-      list_of(3000, "0")};
+      list_of(3000, "0"),
+      "{" + text_of(100'000) + ":1}",
+      "[{" + text_of(100'000) + ":1}]"};
   const auto table = parse_object(field_table_json());
   ASSERT_TRUE(table);
   const std::vector<std::pair<std::string, Endpoint>> endpoints{

@@ -18,6 +18,30 @@ std::shared_ptr<const Tokenizer> tokenizer() {
   return loaded;
 }
 
+// As sentencepiece has it: the first blank of a text is dropped.
+const Tokenizer& pieces() {
+  static const auto loaded =
+      Tokenizer::load(std::string(PARALLM_TEST_DATA) + "/tokenizers/pieces");
+  return *loaded;
+}
+
+TokenDetail piece(std::string_view text, int text_bytes) {
+  return {
+      .id = *pieces().id_of(text),
+      .text_bytes = text_bytes,
+      .logprobs = TokenLogprobs{.logprob = -1, .rank = 1}};
+}
+
+std::vector<int64_t> offsets_of(const std::vector<LogprobEntry>& entries) {
+  std::vector<int64_t> offsets;
+  for (const auto& entry : entries) {
+    offsets.push_back(entry.text_offset);
+  }
+  return offsets;
+}
+
+using Offsets = std::vector<int64_t>;
+
 TokenId byte_token(unsigned char byte) {
   const std::string wanted(1, char(byte));
   for (TokenId id = 0; id < tokenizer()->vocab(); ++id) {
@@ -45,6 +69,17 @@ TEST(CharacterCount, CountsACharacterOnceItIsWhole) {
   EXPECT_EQ(count.whole(), 2);
   count.add("\xe2z");
   EXPECT_EQ(count.whole(), 4); // a broken part and z
+  count.add("\xf5");
+  EXPECT_EQ(count.whole(), 5); // begins nothing
+}
+
+TEST(CharacterCount, KnowsWhatBreaksACharacter) {
+  CharacterCount count;
+  count.add("\xe2");
+  EXPECT_EQ(count.before("\x82"), 0);
+  EXPECT_EQ(count.before("a"), 1);
+  EXPECT_EQ(count.before("\xe2"), 1);
+  EXPECT_EQ(count.closed(), 1);
 }
 
 TEST(LogprobTrack, OffsetsCountCharactersAndNotBytes) {
@@ -62,12 +97,84 @@ TEST(LogprobTrack, OffsetsCountCharactersAndNotBytes) {
   EXPECT_EQ(entries[4].text_offset, 2);
 }
 
-TEST(LogprobTrack, DropsTheBlankThatTheTextDropped) {
+TEST(LogprobTrack, OffsetsFollowBrokenCharacters) {
+  auto end = detail('x');
+  end.text_bytes = 0;
+  for (const unsigned char lead : {0xe2, 0xf5}) {
+    LogprobTrack track(*tokenizer());
+    const std::vector<TokenDetail> tokens{
+        detail(lead), detail('a'), detail('a'), detail(lead), end};
+    const auto entries = track.add(tokens, "\uFFFDaa\uFFFD");
+    EXPECT_EQ(offsets_of(entries), (Offsets{0, 1, 2, 3, 4})) << int(lead);
+  }
+}
+
+TEST(LogprobTrack, TokensWithoutTextStandWhereTheTextGoesOn) {
   LogprobTrack track(*tokenizer());
-  const std::vector<TokenDetail> first{detail(' ')};
-  EXPECT_EQ(track.add(first, " ")[0].bytes, " ");
-  LogprobTrack other(*tokenizer());
-  EXPECT_EQ(other.add(first, "x")[0].bytes, "");
+  auto silent = detail('x');
+  silent.text_bytes = 0;
+  const std::vector<TokenDetail> tokens{silent,       detail(0xe2), silent,
+                                        detail(0x82), detail(0xac), silent,
+                                        silent,       detail('b')};
+  EXPECT_EQ(
+      offsets_of(track.add(tokens, "€b")), (Offsets{0, 0, 0, 0, 0, 1, 1, 1}));
+}
+
+TEST(LogprobTrack, OffsetsLeaveOutWhatAStopStringCut) {
+  LogprobTrack track(pieces());
+  auto end = piece("a", 0);
+  const std::vector<TokenDetail> tokens{
+      piece("a", 1), piece("ing", 1), piece("nd", 0), end};
+  EXPECT_EQ(offsets_of(track.add(tokens, "ai")), (Offsets{0, 1, 2, 2}));
+}
+
+TEST(LogprobTrack, DropsTheBlankThatTheTextDropped) {
+  const std::vector<TokenDetail> fresh{piece("▁the", 3)};
+  EXPECT_EQ(LogprobTrack(pieces()).add(fresh, "the")[0].bytes, "the");
+  const std::vector<TokenDetail> continued{piece("▁the", 4)};
+  EXPECT_EQ(LogprobTrack(pieces()).add(continued, " the")[0].bytes, " the");
+  const std::vector<TokenDetail> cut{piece("▁the", 3)};
+  EXPECT_EQ(LogprobTrack(pieces()).add(cut, " th")[0].bytes, " the");
+}
+
+// As in a stream whose text is held back for a stop string.
+TEST(LogprobTrack, RemembersHowTheTextBegan) {
+  LogprobTrack track(pieces());
+  EXPECT_TRUE(track.add({}, " ").empty());
+  const std::vector<TokenDetail> tokens{piece("▁the", 3), piece("a", 0)};
+  const auto entries = track.add(tokens, "th");
+  EXPECT_EQ(entries[0].bytes, " the");
+  EXPECT_EQ(offsets_of(entries), (Offsets{0, 3}));
+}
+
+Offsets prompt_offsets(const Tokenizer& tokenizer, PromptSpec prompt) {
+  LogprobTrack track(tokenizer);
+  auto offsets = offsets_of(track.prompt(prompt, {}));
+  // Where the answer begins.
+  const std::vector<TokenDetail> next{
+      {.id = *tokenizer.id_of("a"),
+       .text_bytes = 1,
+       .logprobs = TokenLogprobs{}}};
+  offsets.push_back(track.add(next, "a")[0].text_offset);
+  return offsets;
+}
+
+TEST(LogprobTrack, PlacesAPromptThatBeginsWithABlank) {
+  for (const auto& [text, expected] :
+       std::vector<std::pair<std::string, Offsets>>{
+           {"the and", {0, 0, 3, 7}},     // <s> ▁the ▁and
+           {" the and", {0, 0, 0, 4, 8}}, // <s> ▁ ▁the ▁and
+           {"<s>the", {0, 3, 3, 6}}}) {   // <s> <s> ▁the
+    const PromptSpec prompt{.ids = pieces().encode(text, {}), .text = text};
+    EXPECT_EQ(prompt_offsets(pieces(), prompt), expected) << text;
+  }
+}
+
+TEST(LogprobTrack, PlacesAPromptOfBrokenCharacters) {
+  const std::vector<TokenId> ids{
+      byte_token('a'), byte_token(0xe2), byte_token('b'), byte_token(0xe2)};
+  const PromptSpec prompt{.ids = ids, .text = tokenizer()->decode(ids, true)};
+  EXPECT_EQ(prompt_offsets(*tokenizer(), prompt), (Offsets{0, 1, 2, 3, 4}));
 }
 
 TEST(ChatLogprobs, LeaveOutTokensWithoutText) {

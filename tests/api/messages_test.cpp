@@ -26,6 +26,15 @@ std::string form(const std::string& text) {
   return json::serialize(read(text).value());
 }
 
+std::vector<std::string> inert(const std::string& text) {
+  ChatPrompt prompt;
+  const auto value = parse_json(text).value();
+  const auto wrong =
+      messages_reader(UnknownFields::kWarn)({value, "messages"}, prompt);
+  EXPECT_FALSE(wrong);
+  return prompt.inert;
+}
+
 TEST(Messages, JoinsTextParts) {
   EXPECT_EQ(
       form(
@@ -112,6 +121,41 @@ TEST(Messages, RefusesWithThePathOfTheFault) {
   for (const auto& [text, expected] : cases) {
     EXPECT_EQ(refusal(text), expected) << text;
   }
+}
+
+TEST(Messages, NamesWhatHasNoEffectInsideACall) {
+  EXPECT_EQ(
+      inert(
+          R"([{"role":"assistant","tool_calls":[{"index":0,"id":"c","type":"function","odd":1,"function":{"name":"f","arguments":"{}","even":2}}]}])"),
+      (std::vector<std::string>{
+          "messages[0].tool_calls[0].index", "messages[0].tool_calls[0].odd",
+          "messages[0].tool_calls[0].function.even"}));
+}
+
+TEST(Messages, DropsNoAnswerInSilence) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {R"([{"role":"user","content":"x","refusal":"no"}])",
+       "invalid_value messages[0].refusal"},
+      {R"([{"role":"user","content":"x","reasoning":"so"}])",
+       "invalid_value messages[0].reasoning"},
+      {R"([{"role":"assistant","content":"x","refusal":"no"}])",
+       "conflicting_parameters messages[0].refusal"},
+      {R"([{"role":"assistant","content":"x","reasoning":"a","reasoning_content":"b"}])",
+       "conflicting_parameters messages[0].reasoning"},
+      {R"([{"role":"assistant","content":"x","refusal":""}])", ""},
+      {R"([{"role":"assistant","refusal":"no"}])", ""},
+      {R"([{"role":"assistant","content":"x","reasoning":"a","reasoning_content":"a"}])",
+       ""},
+  };
+  for (const auto& [text, expected] : cases) {
+    EXPECT_EQ(refusal(text), expected) << text;
+  }
+  EXPECT_EQ(
+      form(R"([{"role":"assistant","content":"x","reasoning":"a"}])"),
+      R"([{"role":"assistant","content":"x","reasoning_content":"a"}])");
+  EXPECT_EQ(
+      form(R"([{"role":"assistant","refusal":"no"}])"),
+      R"([{"role":"assistant","content":"no"}])");
 }
 
 TEST(Messages, ShowsNoTextOfAPromptInMessages) {

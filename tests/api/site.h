@@ -98,6 +98,7 @@ struct SiteSettings {
   int failing_step = 0; // counted from 1; 0: none
   int vocab = 0;        // of the model; 0: that of the tokenizer
   std::vector<std::string> aliases{};
+  std::vector<http::ApiKey> api_keys{};
 };
 
 class Site {
@@ -106,7 +107,7 @@ class Site {
       : settings_(std::move(settings)),
         story_(tiny_tokenizer()->encode(
             settings_.story, {.add_special_tokens = false})),
-        server_(server_options(), make_failure_body()),
+        server_(server_options(settings_), make_failure_body()),
         delivery_(
             server_.shards(),
             tiny_tokenizer(),
@@ -139,9 +140,10 @@ class Site {
 
   Client connect() const { return Client::to_port(server_.port()); }
 
-  Answer get(const std::string& path) const {
+  // `headers` are whole lines, each with its line break.
+  Answer get(const std::string& path, const std::string& headers = "") const {
     auto client = connect();
-    client.send(http::testing::get(path));
+    client.send(http::testing::get(path, headers));
     return client.read_answer();
   }
   Answer post(const std::string& path, const std::string& body) const {
@@ -162,10 +164,11 @@ class Site {
   EngineStatus status{};
 
  private:
-  static http::ServerOptions server_options() {
+  static http::ServerOptions server_options(const SiteSettings& settings) {
     http::ServerOptions options;
     options.port = 0;
     options.shards = 2;
+    options.api_keys = settings.api_keys;
     return options;
   }
 
@@ -182,6 +185,7 @@ class Site {
         .system_fingerprint = "fp_0123456789ab",
         .end_tokens = {kEos}};
     app.limits = settings_.limits;
+    app.api_keys = settings_.api_keys;
     app.tokenizer = tiny_tokenizer();
     if (settings_.has_template) {
       app.chat_template = ChatTemplate::load(model_folder(), *app.tokenizer);

@@ -81,6 +81,36 @@ TEST(Health, ProbeGivesUpWhenNothingComes) {
   EXPECT_EQ(site.get("/health_generate").body, R"({"status":"stalled"})");
 }
 
+TEST(Health, SaysWhenToAskAgain) {
+  Site site;
+  EXPECT_EQ(site.get("/health").header("retry-after"), "");
+  site.status.state = EngineState::kFailed;
+  for (const auto* path : {"/health", "/health/ready", "/health_generate"}) {
+    const auto answer = site.get(path);
+    EXPECT_EQ(answer.status, 503) << path;
+    EXPECT_GE(std::atoi(answer.header("retry-after").c_str()), 1) << path;
+  }
+}
+
+TEST(Health, ProbesOnlyForThoseWhoMayGenerate) {
+  SiteSettings settings;
+  settings.api_keys = {{.name = "me", .key = "secret"}};
+  Site site(settings);
+  EXPECT_EQ(site.get("/health/ready").status, 200);
+  for (const auto* header : {"", "x-api-key: guess\r\n"}) {
+    for (const auto* path : {"/health/ready?probe=1", "/health_generate"}) {
+      const auto answer = site.get(path, header);
+      EXPECT_EQ(answer.status, 401) << path;
+      EXPECT_EQ(answer.header("www-authenticate"), "Bearer");
+      EXPECT_EQ(object_of(answer).at("error").at("code"), "invalid_api_key");
+    }
+  }
+  EXPECT_EQ(site.status.generated_tokens, 0u);
+  const auto answer =
+      site.get("/health/ready?probe=1", "x-api-key: secret\r\n");
+  EXPECT_EQ(answer.body, R"({"status":"ok"})");
+}
+
 TEST(Metrics, ArePrometheusText) {
   Site site;
   const auto answer = site.get("/metrics");
@@ -113,6 +143,41 @@ TEST(Tokenize, AddsSpecialTokensUnlessToldNotTo) {
   const auto first = object_of(site.post(
       "/tokenize", json::object{{"model", "tiny-chat"}, {"prompt", "a"}}));
   EXPECT_EQ(first.at("tokens").at(0).as_int64(), 0);
+}
+
+TEST(Tokenize, NamesWhatIsIdleThereAndBack) {
+  Site site;
+  const auto inert_of = [&](const std::string& path, json::object body) {
+    body["model"] = "tiny-chat";
+    body["priority"] = 1;
+    body["timeout"] = 2.5;
+    const auto answer = site.post(path, body);
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    return answer.header("x-parallm-inert");
+  };
+  EXPECT_EQ(inert_of("/tokenize", {{"prompt", "a"}}), "priority,timeout");
+  EXPECT_EQ(inert_of("/detokenize", {{"tokens", {5}}}), "priority,timeout");
+}
+
+TEST(Tokenize, RefusesTextThatWouldHoldAThreadForLong) {
+  Site site;
+  const std::string text((8 << 20) + 1, 'a');
+  const auto refusal = [&](json::object body) {
+    body["model"] = "tiny-chat";
+    const auto answer = site.post("/tokenize", body);
+    EXPECT_EQ(answer.status, 400);
+    return object_of(answer).at("error").as_object();
+  };
+  const auto plain = refusal({{"prompt", text}});
+  EXPECT_EQ(plain.at("code"), "context_length_exceeded");
+  EXPECT_EQ(plain.at("param"), "prompt");
+  EXPECT_EQ(
+      plain.at("message"),
+      "'prompt': got 8388609 bytes of text, expected at most 8388608");
+  const auto chat =
+      refusal({{"messages", {{{"role", "user"}, {"content", text}}}}});
+  EXPECT_EQ(chat.at("code"), "context_length_exceeded");
+  EXPECT_EQ(chat.at("param"), "messages");
 }
 
 TEST(Errors, OfTheTransportHaveTheSameShape) {

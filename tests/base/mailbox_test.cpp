@@ -1,4 +1,5 @@
 #include "base/mailbox.h"
+#include "base/thread.h"
 
 #include <gtest/gtest.h>
 
@@ -79,7 +80,7 @@ TEST(Mailbox, WaitEndsAtOnceWhenSomethingIsThereOrTheBoxIsClosed) {
 
 TEST(Mailbox, CloseEndsAWaitUnderWay) {
   Mailbox<int> box;
-  std::jthread closer([&] { box.close(); });
+  Thread closer([&] { box.close(); });
   EXPECT_TRUE(box.wait_for(kLong).empty());
 }
 
@@ -88,7 +89,7 @@ TEST(Mailbox, ManyWritersLoseNothingAndKeepTheirOrder) {
   constexpr int kItems = 5000;
   std::atomic<int> wakes{0};
   Mailbox<std::pair<int, int>> box([&] { ++wakes; });
-  std::vector<std::jthread> writers;
+  std::vector<Thread> writers;
   for (int writer = 0; writer < kWriters; ++writer) {
     writers.emplace_back([&box, writer] {
       for (int i = 0; i < kItems; ++i) {

@@ -37,7 +37,7 @@ TEST(Admission, BoundsThePromptTokensThatWait) {
 }
 
 TEST(Admission, BoundsTheMemoryOfAnswersUntilTheyHaveEnded) {
-  Door door({.max_answer_bytes = 100});
+  Door door({.max_job_bytes = 100});
   auto first = door.admission.enter({1, 60});
   ASSERT_TRUE(first);
   first.value().queued.reset(); // it runs, and its answer gathers

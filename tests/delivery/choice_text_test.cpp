@@ -22,7 +22,7 @@ Naive cut(const std::string& text, size_t from, const TextRules& rules) {
     int best = -1;
     for (size_t i = 0; i < rules.stop_strings.size(); ++i) {
       const std::string& stop = rules.stop_strings[i];
-      const bool ends = end >= from + stop.size() &&
+      const bool ends = end >= stop.size() &&
                         text.compare(end - stop.size(), stop.size(), stop) == 0;
       if (ends && (best < 0 || stop.size() > rules.stop_strings[best].size())) {
         best = static_cast<int>(i);

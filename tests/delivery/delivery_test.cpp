@@ -198,6 +198,22 @@ TEST(Delivery, AStopStringEndsTheChoiceAndCancelsIt) {
   EXPECT_EQ(bench.cancels().size(), 1u);
 }
 
+TEST(Delivery, ACancelledReplyStillTellsWhatWasHeldBackAndItsFigures) {
+  Bench bench;
+  auto reply = bench.admit(job_of(1, 1, {.stop_strings = {"END"}}));
+  bench.events(token_event(bench.ids[0], byte_token('E')));
+  EXPECT_TRUE(reply->take().empty());
+  reply->cancel();
+  ASSERT_EQ(bench.cancels().size(), 1u);
+  bench.events(finish_event(bench.ids[0], FinishReason::kCancelled));
+  std::vector<Gathered> all;
+  gather(reply->take(), all);
+  EXPECT_EQ(all.at(0).text, "E");
+  EXPECT_EQ(all[0].sampled_tokens, 1);
+  EXPECT_EQ(all[0].ends.at(0).reason, FinishReason::kCancelled);
+  EXPECT_EQ(all[0].ends[0].stats.cached_tokens, 2);
+}
+
 TEST(Delivery, AStopStringInTheLastTokenNeedsNoCancel) {
   Bench bench;
   auto reply = bench.admit(job_of(1, 1, {.stop_strings = {"b"}}));

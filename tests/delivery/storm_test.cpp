@@ -275,7 +275,7 @@ TEST(DeliveryStorm, EveryClientGetsItsTextAndEveryCountComesBack) {
   std::vector<std::unique_ptr<Clients>> clients;
   auto engine_thread = start_thread("engine", [&] { engine.run(); });
   {
-    std::vector<std::jthread> shards;
+    std::vector<Thread> shards;
     for (int i = 0; i < kShards; ++i) {
       auto& outbox = *engine.outboxes[static_cast<size_t>(i)];
       clients.push_back(std::make_unique<Clients>(i, delivery, outbox));

@@ -153,6 +153,34 @@ TEST_P(EngineTest, FinishAllLeavesNothingBehind) {
   EXPECT_EQ(engine_->scheduler().pool().held_blocks(), 0);
 }
 
+// Else a hang in the first step after a quiet time would pass for idleness.
+TEST_P(EngineTest, IsBusyFromTheBeginningOfItsFirstStep) {
+  struct Watching : ScriptedRunner {
+    explicit Watching(const EngineStatus& status)
+        : ScriptedRunner([](const ScriptLine&) { return TokenId{5}; }),
+          status(status) {}
+    void launch(const StepPlan& plan) override {
+      launches_while_idle += !status.busy;
+      ScriptedRunner::launch(plan);
+    }
+    const EngineStatus& status;
+    int launches_while_idle = 0;
+  };
+  auto runner = std::make_unique<Watching>(status_);
+  const Watching& watching = *runner;
+  engine_ = std::make_unique<Engine>(
+      options(GetParam()), std::move(runner), [](int, StepEvents) {}, status_);
+  engine_->step();
+  EXPECT_FALSE(status_.busy);
+  engine_->obey(GenerateRequest{
+      .id = RequestId{1}, .prompt = {1, 2}, .max_new_tokens = 2});
+  for (int i = 0; i < 10; ++i) {
+    engine_->step();
+  }
+  EXPECT_TRUE(engine_->idle());
+  EXPECT_EQ(watching.launches_while_idle, 0);
+}
+
 TEST_P(EngineTest, PublishesWhatItDoes) {
   make();
   EXPECT_EQ(status_.total_blocks, 32);

@@ -99,7 +99,7 @@ TEST(EngineThread, AnswersManySubmittersAsIfEachWereAlone) {
   }
   std::mutex cancels_mutex;
   {
-    std::vector<std::jthread> threads;
+    std::vector<Thread> threads;
     for (int t = 0; t < kThreads; ++t) {
       threads.push_back(start_thread("submitter", [&, t] {
         for (int i = 0; i < kEach; ++i) {
@@ -148,7 +148,7 @@ TEST(EngineThread, ASubmitThatRacesWithStopIsRefusedOrFinished) {
     std::atomic<size_t> taken = 0;
     {
       EngineThread engine(fake_engine(), inbox.sink(), status);
-      std::vector<std::jthread> threads;
+      std::vector<Thread> threads;
       for (uint64_t t = 0; t < 4; ++t) {
         threads.push_back(start_thread("submitter", [&, t] {
           for (uint64_t i = 1; i <= 30; ++i) {

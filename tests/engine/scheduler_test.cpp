@@ -532,5 +532,20 @@ TEST(Scheduler, AWholeQueueBehindOnePromiseCostsNoMoreThanARunningBatch) {
   EXPECT_EQ(bench.run_dry() + 16, 33 + 99);
 }
 
+TEST(Scheduler, ChoicesThatWaitForTheirFirstBlockNobodyElse) {
+  Bench bench;
+  bench.submit(
+      {.id = RequestId{1},
+       .prompt = count_up(33),
+       .choices = 20,
+       .max_new_tokens = 1});
+  bench.submit(2, count_up(5, 100), 1);
+  const StepPlan plan = bench.plan(); // the first chunk of 1, and all of 2
+  ASSERT_EQ(plan.rows.size(), 2u);
+  EXPECT_EQ(plan.rows[1].tokens, count_up(5, 100));
+  bench.commit(plan);
+  bench.run_dry();
+}
+
 } // namespace
 } // namespace parallm

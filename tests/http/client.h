@@ -37,6 +37,13 @@ class Client {
  public:
   static constexpr int kLimitSeconds = 30;
 
+  // As getaddrinfo or an endpoint of Asio has it.
+  static Client to_address(const sockaddr* address, size_t bytes) {
+    Client client(address->sa_family);
+    client.connect(address, static_cast<socklen_t>(bytes));
+    return client;
+  }
+
   static Client to_port(int port) {
     sockaddr_in address{};
     address.sin_family = AF_INET;

@@ -81,6 +81,22 @@ TEST(Connection, ReadsChunkedBodiesByteByByte) {
   EXPECT_EQ(client.read_answer().status, 200);
 }
 
+Task<> answer_body_capacity(Exchange& exchange) {
+  Response response{.body = std::to_string(exchange.request().body.capacity())};
+  co_await exchange.send(std::move(response));
+}
+
+TEST(Connection, KeepsNoMemoryOfTheLastBody) {
+  TestServer test(
+      test_options(), {{.method = "GET",
+                        .path = "/capacity",
+                        .handler = answer_body_capacity}});
+  Client client = test.connect();
+  client.send(post("/echo", std::string(100'000, 'x')) + get("/capacity"));
+  EXPECT_EQ(client.read_answer().status, 200);
+  EXPECT_LT(std::stoul(client.read_answer().body), 100u);
+}
+
 TEST(Connection, InvitesABodyThatWaitsForContinue) {
   TestServer test;
   Client client = test.connect();
@@ -289,6 +305,10 @@ TEST(Server, SaysThatItsAddressIsTaken) {
   } catch (const StartError& error) {
     EXPECT_EQ(error.exit_code, kExitUnavailable);
   }
+}
+
+TEST(Server, HasThePortOfTheCommandLineByDefault) {
+  EXPECT_EQ(ServerOptions{}.port, 8000);
 }
 
 TEST(Server, RunsWhatWasPostedBeforeTheStart) {

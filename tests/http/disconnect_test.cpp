@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "base/thread.h"
 #include "tests/http/test_server.h"
 
 namespace parallm::http::testing {
@@ -97,6 +98,23 @@ TEST_P(Disconnect, AfterAPipelinedRequest) {
   EXPECT_EQ(test.probe.taken()[0].status, 499);
 }
 
+// The end of the client is behind bytes that the handler does not wait for.
+TEST_P(Disconnect, AfterAsManyBytesAsAreReadAheadAndAfterMore) {
+  ServerOptions options = test_options();
+  options.max_pipelined_bytes = 1000;
+  for (const size_t bytes : {1000, 5000}) {
+    TestServer test(options);
+    Client client = test.connect();
+    client.send(post("/hang", "{}"));
+    ASSERT_TRUE(test.probe.begun.wait_for(1));
+    client.send(std::string(bytes, 'x'));
+    leave(client, GetParam());
+    EXPECT_TRUE(test.probe.live.wait_for(0)) << bytes;
+    EXPECT_TRUE(test.probe.reports.wait_for(1)) << bytes;
+    EXPECT_EQ(test.probe.taken()[0].status, 499) << bytes;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     All,
     Disconnect,
@@ -125,9 +143,10 @@ void be_random(int port, unsigned seed) {
 TEST(Disconnect, TwoHundredClientsLeaveNothingBehind) {
   TestServer test;
   {
-    std::vector<std::jthread> clients;
+    std::vector<Thread> clients;
     for (unsigned i = 0; i < 200; ++i) {
-      clients.emplace_back(be_random, test.server.port(), i);
+      clients.emplace_back(
+          [port = test.server.port(), i] { be_random(port, i); });
     }
   }
   EXPECT_EQ(test.ask(get("/echo")).status, 200);

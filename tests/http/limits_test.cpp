@@ -188,6 +188,19 @@ TEST(Limits, AHalfBodyIs408) {
       408, "request_timeout");
 }
 
+TEST(Limits, AClientThatPipelinesTooMuchIsCutOff) {
+  ServerOptions options = test_options();
+  options.max_pipelined_bytes = 1000;
+  TestServer test(options);
+  Client client = test.connect();
+  client.send(post("/hang", "{}"));
+  ASSERT_TRUE(test.probe.begun.wait_for(1));
+  client.send(std::string(5000, 'x'));
+  EXPECT_TRUE(client.at_end());
+  EXPECT_TRUE(test.probe.live.wait_for(0));
+  EXPECT_EQ(test.probe.gone.value(), 1);
+}
+
 TEST(Limits, AnIdleConnectionIsClosedWithoutAWord) {
   ServerOptions options = test_options();
   options.idle_timeout = std::chrono::milliseconds(20);

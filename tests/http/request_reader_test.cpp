@@ -62,6 +62,27 @@ TEST(RequestReader, ALengthClaimCostsNoMemory) {
   EXPECT_EQ(reader.read_body(), Progress::kNeedMore);
 }
 
+TEST(RequestReader, CountsTheBytesOfABodyUntilItIsTakenOrDropped) {
+  RequestReader reader(kHeadBytes);
+  const auto begin = [&] {
+    reader.feed("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc");
+    ASSERT_EQ(reader.read_head(), Progress::kReady);
+    reader.limit_body(10);
+    EXPECT_EQ(reader.body_bytes(), 0u);
+    ASSERT_EQ(reader.read_body(), Progress::kNeedMore);
+    EXPECT_EQ(reader.body_bytes(), 3u);
+  };
+  begin();
+  reader.feed("def");
+  ASSERT_EQ(reader.read_body(), Progress::kReady);
+  EXPECT_EQ(reader.body_bytes(), 6u);
+  EXPECT_EQ(reader.take_body(), "abcdef");
+  EXPECT_EQ(reader.body_bytes(), 0u);
+  begin();
+  reader.drop_body();
+  EXPECT_EQ(reader.body_bytes(), 0u);
+}
+
 TEST(RequestReader, ForgetsTheHeadOfTheLastRequest) {
   RequestReader reader(kHeadBytes);
   reader.feed("GET /first HTTP/1.1\r\nHost: x\r\n\r\n");

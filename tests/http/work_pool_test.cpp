@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/check.h"
+#include "base/thread.h"
 #include "tests/http/test_server.h"
 
 namespace parallm::http::testing {
@@ -118,7 +119,7 @@ TEST(WorkPool, TheServersStopWaitsForARunningJob) {
   ASSERT_TRUE(gate.entered.wait_for(1));
   ASSERT_TRUE(probe.live.wait_for(2));
   {
-    std::jthread stopper([&] { test.server.stop(); });
+    Thread stopper([&] { test.server.stop(); });
     EXPECT_TRUE(first.at_end());
     EXPECT_TRUE(second.at_end());
     EXPECT_EQ(probe.live.value(), 2); // still with the pool

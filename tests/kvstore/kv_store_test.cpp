@@ -71,6 +71,61 @@ TEST(KvStore, ServesAStepAfterOneThatThrewWhileRunning) {
       same_bits(rows(mx::reshape(store.keys(0), {18, 2, 4}), 5, 6), row));
 }
 
+// A launch may fail while an earlier step is on its way: its writes are not to
+// be lost with those of the launch.
+TEST(KvStore, ReturnsToWritesThatAreStillPending) {
+  KvStore store(kGeometry);
+  const auto row = random_array({1, 2, 4}, 1);
+  store.write(0, row, row, ints({2}));
+  const auto before = store.newest();
+  store.write(0, row, row, ints({99})); // outside the pool
+  store.write(1, row, row, ints({99}));
+  store.return_to(before);
+  EXPECT_NO_THROW(mx::eval(store.newest()));
+  EXPECT_TRUE(
+      same_bits(rows(mx::reshape(store.keys(0), {18, 2, 4}), 2, 3), row));
+}
+
+TEST(KvStore, GoesBackToWhatWasKept) {
+  KvStore store(kGeometry);
+  const auto row = random_array({1, 2, 4}, 1);
+  store.write(0, row, row, ints({2}));
+  const auto good = store.newest();
+  store.write(0, row, row, ints({99})); // launched before the first has run
+  mx::eval(good);
+  store.keep(good);
+  store.forget_pending_writes();
+  const auto now = store.newest();
+  for (size_t i = 0; i < good.size(); ++i) {
+    EXPECT_EQ(now[i].id(), good[i].id());
+  }
+}
+
+TEST(KvStore, PoolsThatFitNoMemoryAreRefusedWithTheNumbers) {
+  try {
+    KvStore(
+        {.layers = 1,
+         .blocks = 1 << 20,
+         .block_tokens = 1 << 10,
+         .kv_heads = 1 << 14,
+         .head_dim = 1 << 10});
+    FAIL() << "not refused";
+  } catch (const StartError& error) {
+    EXPECT_EQ(error.exit_code, kExitNoMemory);
+    EXPECT_STREQ(
+        error.what(),
+        "not enough memory: the system refuses 144115188075855872 bytes for "
+        "keys and values, 1048576 blocks of 1024 tokens in 1 layers");
+  }
+}
+
+TEST(KvStore, PlacesThatAreNoInt32AreOurMistake) {
+  KvGeometry geometry = kGeometry;
+  geometry.blocks = 1 << 21;
+  geometry.block_tokens = 1 << 10;
+  EXPECT_THROW(KvStore{geometry}, CheckFailed);
+}
+
 TEST(PagedAttentionStep, LaysOutRowsInOrder) {
   KvStore store(kGeometry);
   const std::vector<int32_t> a = {4, 1}, b = {0};

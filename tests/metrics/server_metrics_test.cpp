@@ -1,4 +1,5 @@
 #include "metrics/server_metrics.h"
+#include "base/thread.h"
 
 #include <gtest/gtest.h>
 
@@ -72,6 +73,7 @@ TEST(ServerMetrics, HasEveryNameOfTheContract) {
       {"http_responses_total", "counter"},
       {"device_memory_bytes", "gauge"},
       {"prefix_miss_total", "counter"},
+      {"engine_failed_steps_total", "counter"},
       {"weight_version_info", "gauge"},
   };
   for (const auto& [name, type] : expected) {
@@ -87,6 +89,7 @@ struct FakeStatus {
   std::atomic<int> used_blocks{25};
   std::atomic<int> total_blocks{100};
   std::atomic<uint64_t> preemptions{1};
+  std::atomic<uint64_t> failed_steps{6};
   std::atomic<uint64_t> prompt_tokens{1234567890123};
   std::atomic<uint64_t> generated_tokens{4};
   std::atomic<uint64_t> prefix_queries{10};
@@ -116,6 +119,7 @@ TEST(ServerMetrics, ShowsTheFiguresOfTheEngine) {
   EXPECT_EQ(parsed.samples.at("x_kv_cache_usage_perc"), 0.25);
   EXPECT_EQ(parsed.samples.at("x_prompt_tokens_total"), 1234567890123);
   EXPECT_EQ(parsed.samples.at("x_prefix_cache_hits_total"), 7);
+  EXPECT_EQ(parsed.samples.at("x_engine_failed_steps_total"), 6);
   const std::map<std::string, double> misses{
       {"absent", 2}, {"tail", 1}, {"scored", 8}};
   for (const auto& [reason, tokens] : misses) {
@@ -174,7 +178,7 @@ TEST(Histogram, LosesNothingBetweenThreads) {
   constexpr int kThreads = 4;
   constexpr int kRounds = 2000;
   {
-    std::vector<std::jthread> threads;
+    std::vector<Thread> threads;
     for (int i = 0; i < kThreads; ++i) {
       threads.emplace_back([&] {
         Tally tally(histogram);

@@ -189,5 +189,40 @@ TEST_F(Load, PrefersGenerationConfig) {
   EXPECT_FALSE(facts.sampling.top_p);
 }
 
+TEST_F(Load, ATopKOfMinusOneIsOff) {
+  folder_.write("generation_config.json", R"({"top_k": -1})");
+  EXPECT_EQ(read_model_facts(folder_.path()).sampling.top_k, 0);
+  folder_.write("generation_config.json", R"({"top_k": -2})");
+  EXPECT_THROW(read_model_facts(folder_.path()), StartError);
+}
+
+TEST_F(Load, AGenerationConfigThatNobodyWantsMayBeBroken) {
+  const auto end_tokens = [&](const std::string& text) {
+    folder_.write("generation_config.json", text);
+    const auto facts =
+        read_model_facts(folder_.path(), {.use_generation_config = false});
+    EXPECT_FALSE(facts.sampling.temperature);
+    return facts.end_tokens;
+  };
+  const std::vector<TokenId> of_generation{5}, of_config{2};
+  EXPECT_EQ(
+      end_tokens(R"({"eos_token_id": 5, "temperature": 0.7})"), of_generation);
+  EXPECT_EQ(
+      end_tokens(R"({"eos_token_id": 5, "temperature": "hot"})"),
+      of_generation);
+  EXPECT_EQ(end_tokens(R"({"eos_token_id": "five"})"), of_config);
+  EXPECT_EQ(end_tokens("{"), of_config);
+  EXPECT_THROW(read_model_facts(folder_.path()), StartError);
+}
+
+// The caller then asks the tokenizer.
+TEST_F(Load, EndTokensThatNoFileNamesAreNone) {
+  folder_.write("generation_config.json", R"({"eos_token_id": []})");
+  EXPECT_EQ(
+      read_model_facts(folder_.path()).end_tokens, std::vector<TokenId>{2});
+  replace("config.json", "\"eos_token_id\": 2", "\"eos_token_id\": null");
+  EXPECT_TRUE(read_model_facts(folder_.path()).end_tokens.empty());
+}
+
 } // namespace
 } // namespace parallm

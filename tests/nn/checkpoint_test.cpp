@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/check.h"
+#include "nn/allocation.h"
 #include "nn/linear.h"
 #include "tests/support/arrays.h"
 #include "tests/support/temporary_folder.h"
@@ -161,6 +162,30 @@ TEST_F(CheckpointFolder, RefusesHeadersThatMakeNoSense) {
   folder_.write("model.safetensors", std::string(64, '\xff'));
   EXPECT_EQ(
       open_complaint(), "FOLDER/model.safetensors: not a safetensors file");
+}
+
+// 4 TiB of nothing, in a sparse file.
+TEST_F(CheckpointFolder, WeightsThatFitNoMemoryAreNotABrokenFile) {
+  constexpr size_t kBytes = size_t{1} << 42;
+  if (can_allocate(kBytes)) {
+    GTEST_SKIP() << "this machine grants any amount of memory";
+  }
+  const auto header = file_with_header(
+      R"({"a": {"dtype": "F32", "shape": [1048576, 1048576],
+          "data_offsets": [0, 4398046511104]}})");
+  folder_.write("model.safetensors", header);
+  std::error_code error;
+  std::filesystem::resize_file(
+      folder_.path() / "model.safetensors", header.size() + kBytes, error);
+  if (error) {
+    GTEST_SKIP() << "needs a file system with sparse files";
+  }
+  auto checkpoint = open();
+  checkpoint.take("a", {1 << 20, 1 << 20});
+  EXPECT_EQ(
+      complaint(kExitNoMemory, [&] { checkpoint.finish(); }),
+      "FOLDER: not enough memory: the system refuses 4398046511104 bytes for "
+      "the weights");
 }
 
 TEST_F(CheckpointFolder, ReadsTheFilesOfAnIndex) {

@@ -78,6 +78,9 @@ TEST(ModelConfig, NamesTheKeyThatIsWrong) {
   EXPECT_EQ(
       complaint({{"head_dim", 7}}), "head_dim is 7, expected an even number");
   EXPECT_EQ(
+      complaint({{"num_attention_heads", 65536}, {"head_dim", 4096}}),
+      "head_dim is 4096, expected at most 256 for 65536 heads");
+  EXPECT_EQ(
       complaint({{"hidden_act", "gelu"}}),
       "hidden_act is \"gelu\", expected silu");
   EXPECT_EQ(
@@ -108,6 +111,59 @@ TEST(ModelConfig, ReadsRopeParametersOfNewerFiles) {
   EXPECT_EQ(c.rope.theta, 5e5);
   EXPECT_EQ(c.rope.factor, 4);
   EXPECT_EQ(c.rope.scaling, RopeSpec::Scaling::kLinear);
+}
+
+const json::object kLlama3 = {
+    {"rope_type", "llama3"},
+    {"factor", 32},
+    {"low_freq_factor", 1},
+    {"high_freq_factor", 4},
+    {"original_max_position_embeddings", 4096}};
+
+TEST(ModelConfig, MergesOldAndNewRopeSettings) {
+  auto rope = read({{"rope_scaling", kLlama3},
+                    {"rope_parameters", {{"rope_theta", 5e5}}}})
+                  .rope;
+  EXPECT_EQ(rope.theta, 5e5);
+  EXPECT_EQ(rope.factor, 32);
+  EXPECT_EQ(rope.scaling, RopeSpec::Scaling::kLlama3);
+  rope = read({{"rope_theta", 7e5},
+               {"rope_scaling", {{"factor", 8}}},
+               {"rope_parameters", kLlama3}})
+             .rope;
+  EXPECT_EQ(rope.theta, 7e5);
+  EXPECT_EQ(rope.factor, 8); // the older goes first
+  EXPECT_EQ(rope.original_positions, 4096);
+  rope = read({{"rope_theta", 7e5}, {"rope_parameters", {{"rope_theta", 5e5}}}})
+             .rope;
+  EXPECT_EQ(rope.theta, 5e5);
+}
+
+TEST(ModelConfig, RefusesRopeSettingsThatWouldBeLost) {
+  EXPECT_EQ(
+      complaint(
+          {{"rope_parameters",
+            {{"full_attention", {{"rope_theta", 5e5}}},
+             {"sliding_attention", {{"rope_theta", 1e4}}}}}}),
+      "rope_parameters has settings for full_attention, expected one set for "
+      "all layers");
+  EXPECT_EQ(
+      complaint({{"rope_scaling", {{"factor", 8}}}}),
+      "rope_scaling.factor is 8, expected 1, as the type is default");
+  EXPECT_EQ(
+      complaint(
+          {{"rope_scaling",
+            {{"type", "linear"}, {"rope_type", "llama3"}, {"factor", 8}}}}),
+      "rope_scaling.type is \"linear\", expected llama3, as rope_type");
+  EXPECT_EQ(
+      complaint({{"rope_parameters", {{"llama_4_scaling_beta", 0.1}}}}),
+      "rope_parameters.llama_4_scaling_beta is not a known setting");
+  EXPECT_EQ(
+      complaint({{"rope_parameters", {{"partial_rotary_factor", 0.5}}}}),
+      "rope_parameters.partial_rotary_factor is 0.5, expected 1");
+  EXPECT_EQ(
+      complaint({{"rope_scaling", 2}}),
+      "rope_scaling is 2, expected an object");
 }
 
 TEST(ModelConfig, SlidesWhereLayersSaySoAndInEveryMistral) {

@@ -164,15 +164,15 @@ class Invariance : public testing::TestWithParam<Form> {
     auto model = GetParam().load();
     const ModelShape shape = model->shape();
     return EngineHarness(
-        options,
-        std::make_unique<Runner>(
-            std::move(model), KvGeometry{
-                                  .layers = shape.layers,
-                                  .blocks = options.geometry.num_blocks,
-                                  .block_tokens = options.geometry.block_tokens,
-                                  .kv_heads = shape.kv_heads,
-                                  .head_dim = shape.head_dim,
-                                  .dtype = GetParam().kv.value_or(shape.dtype)}));
+        options, std::make_unique<Runner>(
+                     std::move(model),
+                     KvGeometry{
+                         .layers = shape.layers,
+                         .blocks = options.geometry.num_blocks,
+                         .block_tokens = options.geometry.block_tokens,
+                         .kv_heads = shape.kv_heads,
+                         .head_dim = shape.head_dim,
+                         .dtype = GetParam().kv.value_or(shape.dtype)}));
   }
 
   static EngineOptions ample() {

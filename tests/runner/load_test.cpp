@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/check.h"
+#include "nn/step_context.h"
 
 namespace parallm {
 namespace {
@@ -75,33 +76,77 @@ TEST(InspectCheckpoint, KeysAndValuesTakeTheirAskedType) {
   EXPECT_EQ(bytes(NumberType::kF32), 2 * bytes(NumberType::kBF16));
 }
 
-TEST(InspectCheckpoint, AnAskedLengthIsKeptAndNeverStretched) {
+TEST(InspectCheckpoint, AnAskedLengthIsKept) {
   const auto positions = [](RunnerOptions options) {
     options.path = kTinyChat;
     return inspect_checkpoint(options).geometry.max_positions;
   };
   EXPECT_EQ(positions({.max_positions = 100}), 100);
-  EXPECT_EQ(positions({.max_positions = 5000}), 1024);
+  EXPECT_EQ(positions({.max_positions = 1024}), 1024);
   EXPECT_EQ(positions({.memory = {.blocks = 3}}), 48);
 }
 
-TEST(InspectCheckpoint, TooLittleMemoryIsRefusedBeforeLoading) {
+// The exit code and the message.
+std::pair<int, std::string> refusal(const RunnerOptions& options) {
   try {
-    inspect_checkpoint({.path = kTinyChat, .memory = {.fraction = 1e-6}});
-    FAIL() << "not refused";
+    inspect_checkpoint(options);
+    return {0, "not refused"};
   } catch (const StartError& error) {
-    EXPECT_EQ(error.exit_code, kExitNoMemory);
-    EXPECT_THAT(error.what(), HasSubstr("one sequence of 1024 tokens"));
+    return {error.exit_code, error.what()};
   }
 }
 
-TEST(InspectCheckpoint, AMissingFolderHasItsExitCode) {
-  try {
-    inspect_checkpoint({.path = kModels + "nowhere"});
-    FAIL() << "not refused";
-  } catch (const StartError& error) {
-    EXPECT_EQ(error.exit_code, kExitNotFound);
+TEST(InspectCheckpoint, ALengthTheModelWasNotMadeForIsRefused) {
+  const auto [exit_code, what] =
+      refusal({.path = kTinyChat, .max_positions = 1025});
+  EXPECT_EQ(exit_code, kExitConfig);
+  EXPECT_EQ(
+      what, "--max-model-len 1025: " + kTinyChat +
+                "/config.json allows at most 1024 (max_position_embeddings)");
+}
+
+TEST(InspectCheckpoint, ADeviceThatIsNotThereIsUnavailable) {
+  if (mx::is_available(mx::Device::gpu)) {
+    GTEST_SKIP() << "needs a machine without Metal";
   }
+  const auto [exit_code, what] =
+      refusal({.path = kTinyChat, .device = DeviceKind::kMetal});
+  EXPECT_EQ(exit_code, kExitUnavailable);
+  EXPECT_THAT(what, HasSubstr("--device metal"));
+}
+
+TEST(InspectCheckpoint, SetsMemoryForAnswersAside) {
+  const size_t much = size_t{1} << 50;
+  const auto [exit_code, what] =
+      refusal({.path = kTinyChat, .answer_bytes = much});
+  EXPECT_EQ(exit_code, kExitNoMemory);
+  EXPECT_THAT(what, HasSubstr("answers 1073741824.0 MiB"));
+  EXPECT_EQ(
+      inspect_checkpoint({.path = kTinyChat, .answer_bytes = 5}).memory.answers,
+      5u);
+}
+
+TEST(LoadRunner, AutoIsTheCpuEvenWhereThereIsMetal) {
+  const RunnerOptions options{.path = kTinyChat, .memory = {.blocks = 4}};
+  const CheckpointSummary summary = inspect_checkpoint(options);
+  EXPECT_TRUE(summary.batch_invariant);
+  if (!mx::is_available(mx::Device::gpu)) {
+    GTEST_SKIP() << "the rest needs Metal";
+  }
+  mx::set_default_device(mx::Device::gpu);
+  load_runner(options, summary);
+  EXPECT_EQ(mx::default_device(), mx::Device(mx::Device::cpu));
+}
+
+TEST(InspectCheckpoint, TooLittleMemoryIsRefusedBeforeLoading) {
+  const auto [exit_code, what] =
+      refusal({.path = kTinyChat, .memory = {.fraction = 1e-6}});
+  EXPECT_EQ(exit_code, kExitNoMemory);
+  EXPECT_THAT(what, HasSubstr("one sequence of 1024 tokens"));
+}
+
+TEST(InspectCheckpoint, AMissingFolderHasItsExitCode) {
+  EXPECT_EQ(refusal({.path = kModels + "nowhere"}).first, kExitNotFound);
 }
 
 } // namespace

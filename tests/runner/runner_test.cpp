@@ -3,9 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <mlx/backend/cpu/encoder.h>
+#include <cstring>
 #include <future>
-
 #include <numeric>
 
 #include "base/check.h"
@@ -342,12 +341,12 @@ class Failing : public CpuPrimitive {
         go_(std::move(go)) {}
 
   void eval_cpu(
-      const std::vector<mx::array>&, std::vector<mx::array>& out) override {
+      const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
     if (when_ == When::kEncoded) {
       throw std::runtime_error("encoded");
     }
     allocate(out[0]);
-    mx::cpu::get_command_encoder(stream()).dispatch([go = go_] {
+    encoder(in, out).dispatch([go = go_] {
       if (go.valid()) {
         go.wait();
       }
@@ -366,6 +365,27 @@ std::function<mx::array(const mx::array&)> failing(Failing::When when) {
         x.shape(), x.dtype(), std::make_shared<Failing>(when), {x});
   };
 }
+
+// Passes its input on, once it may: a step that is still in flight.
+class Held : public CpuPrimitive {
+ public:
+  explicit Held(std::shared_future<void> go)
+      : CpuPrimitive(kernel_stream(), "Held"), go_(std::move(go)) {}
+
+  void eval_cpu(
+      const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
+    allocate(out[0]);
+    encoder(in, out).dispatch([go = go_, from = RowMajor(in[0]),
+                               to = out[0].data<char>(),
+                               bytes = out[0].nbytes()]() mutable {
+      go.wait();
+      std::memcpy(to, from.data(), bytes);
+    });
+  }
+
+ private:
+  std::shared_future<void> go_;
+};
 
 class RunnerFailure : public RunnerTest {
  protected:
@@ -388,6 +408,21 @@ class RunnerFailure : public RunnerTest {
   }
   StepPlan doomed() {
     return plan({feed(2, 0, {6, 6, 6})}, {open(2, {6, 6, 6}, greedy())});
+  }
+  // Runs `bad`, which fails on the device once `behind` is launched.
+  void fail_with(const StepPlan& bad, const StepPlan& behind) {
+    std::promise<void> gate;
+    trouble_->in_hidden = [go = gate.get_future().share()](const mx::array& x) {
+      return mx::array(
+          x.shape(), x.dtype(),
+          std::make_shared<Failing>(Failing::When::kRun, go), {x});
+    };
+    runner_.launch(bad);
+    runner_.sample(bad);
+    trouble_->in_hidden = {};
+    runner_.launch(behind);
+    gate.set_value();
+    EXPECT_ANY_THROW(runner_.collect());
   }
   std::vector<TokenId> good_;
 };
@@ -419,20 +454,9 @@ TEST_F(RunnerFailure, AThrowOnTheDeviceCostsThatStepOnly) {
 // with it, but what follows must not.
 TEST_F(RunnerFailure, AThrowOnTheDeviceWithAStepBehindItIsSurvived) {
   begin();
-  std::promise<void> gate;
-  trouble_->in_hidden = [go = gate.get_future().share()](const mx::array& x) {
-    return mx::array(
-        x.shape(), x.dtype(),
-        std::make_shared<Failing>(Failing::When::kRun, go), {x});
-  };
   const StepPlan bad = doomed();
-  runner_.launch(bad);
-  runner_.sample(bad);
-  trouble_->in_hidden = {};
   const StepPlan behind = plan({feed(1, 7, {good_[0]})});
-  runner_.launch(behind);
-  gate.set_value();
-  EXPECT_ANY_THROW(runner_.collect());
+  fail_with(bad, behind);
   int tokens_so_far = 1;
   try {
     runner_.sample(behind);
@@ -444,6 +468,24 @@ TEST_F(RunnerFailure, AThrowOnTheDeviceWithAStepBehindItIsSurvived) {
     RecordProperty("behind", error.what());
   }
   expect_fit(tokens_so_far);
+}
+
+// The same, but the step behind feeds what the failed one was to sample.
+TEST_F(RunnerFailure, ATokenThatNeverCameIsNotFedInSilence) {
+  begin();
+  StepPlan bad = doomed();
+  bad.rows.push_back(feed(1, 7, {good_[0]}));
+  const StepPlan behind = plan({go_on(1, 8)});
+  fail_with(bad, behind);
+  try {
+    runner_.sample(behind);
+    const RowResult row = runner_.collect().rows[0];
+    EXPECT_NE(row.error, "");
+    EXPECT_THAT(row.accepted, IsEmpty());
+  } catch (const std::exception& error) {
+    RecordProperty("behind", error.what());
+  }
+  expect_fit();
 }
 
 TEST_F(RunnerFailure, AThrowInSampleCostsThatStepOnly) {
@@ -467,6 +509,25 @@ TEST_F(RunnerFailure, AThrowInLaunchLeavesTheStepInFlightWhole) {
   runner_.sample(last);
   trouble_->in_hidden = failing(Failing::When::kEncoded);
   EXPECT_THROW(runner_.launch(doomed()), std::runtime_error);
+  EXPECT_THAT(runner_.collect().rows[0].accepted, ElementsAre(good_[1]));
+  expect_fit(2);
+}
+
+// Whoever waited for it here would wait forever.
+TEST_F(RunnerFailure, AThrowInLaunchDoesNotWaitForTheStepInFlight) {
+  begin();
+  std::promise<void> gate;
+  trouble_->in_hidden = [go = gate.get_future().share()](const mx::array& x) {
+    return mx::array(x.shape(), x.dtype(), std::make_shared<Held>(go), {x});
+  };
+  const StepPlan last = plan({feed(1, 7, {good_[0]})});
+  runner_.launch(last);
+  runner_.sample(last);
+  trouble_->in_hidden = [](const mx::array&) -> mx::array {
+    throw std::runtime_error("built");
+  };
+  EXPECT_THROW(runner_.launch(doomed()), std::runtime_error);
+  gate.set_value();
   EXPECT_THAT(runner_.collect().rows[0].accepted, ElementsAre(good_[1]));
   expect_fit(2);
 }

@@ -37,7 +37,31 @@ TEST(Resolve, AStepNeverHasMoreRowsThanTokens) {
   EXPECT_EQ(options.limits.max_sequences, 24);
   EXPECT_EQ(options.limits.max_step_tokens, 24);
   EXPECT_EQ(options.limits.max_chunk_tokens, 24);
-  EXPECT_EQ(runner_options(config).max_sequences, 24);
+  EXPECT_EQ(runner_options(config, {}).max_sequences, 24);
+}
+
+TEST(Resolve, RowsWithoutATokenEachAreRefused) {
+  ServerConfig config = tiny_chat();
+  config.engine.max_batch_tokens = 24;
+  config.engine.max_batch_size = 25;
+  try {
+    runner_options(config, {});
+    FAIL() << "not refused";
+  } catch (const StartError& error) {
+    EXPECT_EQ(error.exit_code, kExitConfig);
+    EXPECT_THAT(error.what(), HasSubstr("--max-batch-size 25"));
+  }
+}
+
+TEST(Resolve, ChunksShrinkWithTheWeights) {
+  CheckpointSummary checkpoint = some_checkpoint();
+  const auto chunk = [&](size_t weight_bytes) {
+    checkpoint.memory.weights = weight_bytes;
+    return engine_options(tiny_chat(), checkpoint).limits.max_chunk_tokens;
+  };
+  EXPECT_EQ(chunk(1'000'000), 512);
+  EXPECT_EQ(chunk(50'000'000), 100);
+  EXPECT_EQ(chunk(5'000'000'000), 32);
 }
 
 TEST(Resolve, TheQueueHoldsFourCachesOfPromptsUnlessSaidOtherwise) {
@@ -94,10 +118,10 @@ TEST(Resolve, AnswersMayTakeAnEighthOfTheMemory) {
   const Machine machine{.memory_bytes = int64_t{32} << 30};
   const auto config = tiny_chat();
   const auto limits = delivery_limits(config, some_checkpoint(), machine);
-  EXPECT_EQ(limits.max_answer_bytes, int64_t{4} << 30);
+  EXPECT_EQ(limits.max_job_bytes, int64_t{4} << 30);
   EXPECT_EQ(
-      api_limits(config, some_checkpoint(), machine).max_answer_bytes,
-      limits.max_answer_bytes);
+      api_limits(config, some_checkpoint(), machine).max_job_bytes,
+      limits.max_job_bytes);
 }
 
 TEST(Resolve, ShowsWhatItCameTo) {

@@ -51,7 +51,7 @@ void expect_same_but_for_the_edge(
 
 class DrawAtVocab : public testing::TestWithParam<int> {
  protected:
-  int rows() const { return GetParam() > 1000 ? 24 : 400; }
+  int rows() const { return GetParam() > 1000 ? 6 : 400; }
 };
 
 TEST_P(DrawAtVocab, EqualsTheNaiveStages) {

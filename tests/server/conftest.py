@@ -16,6 +16,9 @@ STORIES = SHARED / "models" / "stories260k"
 TINY = ROOT / "tests" / "data" / "tiny-chat"
 BINARY = ROOT / "build" / "release" / "bin" / "mlx_parallm_serve"
 START_LIMIT_S = 60
+# Ours for tests, such as PARALLM_FUZZ_SECONDS, are no settings of a server.
+ENVIRONMENT = {name: value for name, value in os.environ.items()
+               if not name.startswith("PARALLM_")}
 
 
 class Server:
@@ -26,7 +29,7 @@ class Server:
                    "--port", "0", *flags]
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            text=True, env={**os.environ, **(env or {})}, cwd=ROOT / "tests")
+            text=True, env={**ENVIRONMENT, **(env or {})}, cwd=ROOT / "tests")
         self.log = []
         self._listening = threading.Event()
         self.port = None

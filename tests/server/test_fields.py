@@ -74,6 +74,16 @@ def test_the_log_says_as_much_as_it_was_told_to(flag, shown):
     assert shown is None or shown in log
 
 
+def test_the_log_names_the_user_who_asked():
+    server = Server()
+    server.post("/v1/completions", model="tiny-chat", prompt="x", max_tokens=1,
+                user="u-1", safety_identifier="s-2", metadata={"run": "three"})
+    assert server.stop() == 0
+    line = next(line for line in server.log if "/v1/completions 200" in line)
+    assert "user u-1, safety_identifier s-2" in line
+    assert 'metadata {"run":"three"}' in line
+
+
 def test_a_json_log_is_json():
     server = Server("--log-format", "json", "--log-requests", "full")
     server.post("/v1/completions", model="tiny-chat", prompt="a\n\"b\"",

@@ -31,10 +31,12 @@ SAMPLERS = [dict(temperature=0), dict(temperature=1.0),
 
 
 @pytest.mark.parametrize("flags", [
-    [], ["--max-batch-tokens", "24"], ["--prefix-cache", "off"]],
+    ["--max-batch-size", "64"],
+    ["--max-batch-size", "24", "--max-batch-tokens", "24"],
+    ["--max-batch-size", "64", "--prefix-cache", "off"]],
     ids=["default", "chunked", "no-prefix-cache"])
 def test_alone_equals_in_a_batch_of_64(flags):
-    server = Server("--max-batch-size", "64", *flags)
+    server = Server(*flags)
     prompts = random_prompts(64, seed=5)
     fields = [dict(prompt=prompt, seed=index,
                    **SAMPLERS[index % len(SAMPLERS)])

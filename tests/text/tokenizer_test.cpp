@@ -30,6 +30,19 @@ TEST(Tokenizer, EncodesWithAndWithoutWhatTheModelAdds) {
       ids_of(*tokenizer, {"▁the", "▁and"}));
 }
 
+TEST(Tokenizer, EncodesAsInsideALongerText) {
+  const auto pieces = Tokenizer::load(kPieces);
+  EXPECT_EQ(
+      pieces->encode_continued("the and", {}),
+      ids_of(*pieces, {"the", "▁and"}));
+  EXPECT_EQ(pieces->encode_continued(" the", {}), ids_of(*pieces, {"▁the"}));
+  EXPECT_EQ(pieces->encode_continued("</s>", {}), ids_of(*pieces, {"</s>"}));
+  EXPECT_EQ(pieces->encode_continued("", {}), std::vector<TokenId>{});
+  const auto bytes = Tokenizer::load(kByteLevel);
+  EXPECT_EQ(bytes->encode_continued(" the", {}), ids_of(*bytes, {"Ġthe"}));
+  EXPECT_EQ(bytes->encode_continued("\n", {}), ids_of(*bytes, {"Ċ"}));
+}
+
 TEST(Tokenizer, ReadsSpelledSpecialTokensOnlyIfAsked) {
   const auto tokenizer = Tokenizer::load(kPieces);
   EXPECT_EQ(

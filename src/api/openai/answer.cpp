@@ -100,16 +100,18 @@ void Answer::add_scores(TextDelta& delta) {
 }
 
 void Answer::end(ChoiceState& choice, ChoiceEnd& end) {
-  failed_ = std::max(failed_, failure_of(end));
+  const bool late = expired_ && end.reason == FinishReason::kCancelled;
+  failed_ = std::max(failed_, late ? Failed::kNo : failure_of(end));
   choice.ending = Ending{
-      .reason = end.reason,
+      .reason = late ? FinishReason::kLength : end.reason,
       .stop_string = std::move(end.stop_string),
       .stop_token = end.stop_token,
+      .timed_out = late,
       .stats = end.stats};
   --open_;
 }
 
-void Answer::expire() {
+void Answer::give_up() {
   for (auto& choice : choices_) {
     if (!choice.ending) {
       choice.ending =
@@ -145,6 +147,22 @@ Usage Answer::usage() const {
     }
   }
   return usage;
+}
+
+size_t Answer::gathered_bytes() const {
+  constexpr size_t kTokenBytes = 100;
+  size_t bytes = 0;
+  for (const auto& choice : choices_) {
+    bytes += choice.text.size();
+    for (const auto& token : choice.tokens) {
+      const size_t top = token.logprobs ? token.logprobs->top.size() : 0;
+      bytes += kTokenBytes * (1 + top);
+    }
+  }
+  for (const auto& prompt : prompts_) {
+    bytes += kTokenBytes * prompt.scores.size();
+  }
+  return bytes;
 }
 
 std::vector<const ChoiceState*> Answer::best() const {

@@ -62,8 +62,11 @@ class Answer {
   Answer(const AnswerSpec& spec, const Tokenizer& tokenizer);
 
   void add(std::vector<TextDelta>& deltas);
-  // The deadline has passed: what has not ended ends now.
-  void expire();
+  // The deadline has passed: what is cancelled now has run out of time.
+  void expire() { expired_ = true; }
+  bool expired() const { return expired_; }
+  // What has not ended ends here, as it is.
+  void give_up();
 
   const AnswerSpec& spec() const { return spec_; }
   std::vector<ChoiceState>& choices() { return choices_; }
@@ -76,6 +79,7 @@ class Answer {
   bool has_tokens() const { return has_tokens_; }
   Failed failed() const { return failed_; }
   Usage usage() const;
+  size_t gathered_bytes() const; // about what it takes as JSON
   // The choices to show: all, or of best_of candidates the likeliest n.
   std::vector<const ChoiceState*> best() const;
 
@@ -89,6 +93,7 @@ class Answer {
   std::vector<PromptState> prompts_;
   int open_ = 0; // choices
   bool has_tokens_ = false;
+  bool expired_ = false;
   Failed failed_ = Failed::kNo;
 };
 

@@ -21,6 +21,7 @@ struct AnswerSpec {
   std::string service_tier{};  // the one used
   std::string metadata_json{}; // "" for none
   std::vector<std::string> inert{};
+  std::string log_note{}; // what the client said of itself; "" for nothing
   std::vector<PromptSpec> prompts{};
   int n = 1;          // choices shown per prompt
   int candidates = 1; // choices computed per prompt

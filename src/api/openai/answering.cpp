@@ -28,6 +28,9 @@ class Alarms {
   bool silent() const { return Clock::now() >= written_ + keepalive_; }
   void note_write() { written_ = Clock::now(); }
 
+  // The deadline has passed, and what is cancelled has this long to end.
+  void postpone(milliseconds limit) { deadline_ = Clock::now() + limit; }
+
   milliseconds until_deadline() const { return until(deadline_); }
   milliseconds until_next() const {
     return std::min(until(deadline_), until(written_ + keepalive_));
@@ -113,18 +116,31 @@ std::optional<ApiError> failure(const Running& running) {
   return shutdown_error();
 }
 
+// At the deadline the reply is cancelled, so that the text held back and the
+// figures come with its ends. An engine that stands still is not waited for.
+void end_in_time(Running& running) {
+  constexpr milliseconds kLastWords{1000};
+  if (running.answer.done() || !running.alarms.expired()) {
+    return;
+  }
+  if (running.answer.expired()) {
+    running.answer.give_up();
+  } else {
+    running.answer.expire();
+    running.reply->cancel();
+    running.alarms.postpone(kLastWords);
+  }
+}
+
 // What has gone wrong, if anything. The deadline is an error before the first
 // token, an end after it.
 std::optional<ApiError> check(Running& running) {
+  end_in_time(running);
   auto error = failure(running);
-  if (error || running.answer.done() || !running.alarms.expired()) {
-    return error;
-  }
-  if (!running.answer.has_tokens()) {
-    return timeout_error();
-  }
-  running.answer.expire();
-  return {};
+  const auto& answer = running.answer;
+  const bool in_vain =
+      answer.done() && answer.expired() && !answer.has_tokens();
+  return !error && in_vain ? timeout_error() : error;
 }
 
 std::string_view reason_name(const ChoiceState& choice) {
@@ -151,7 +167,7 @@ std::string_view reason_name(const ChoiceState& choice) {
   return "error";
 }
 
-// For the log; no word of the client's text.
+// For the log: figures, and what the client said of itself.
 std::string note_of(const Running& running) {
   const auto usage = running.answer.usage();
   const auto& choice = running.answer.choices().front();
@@ -164,7 +180,7 @@ std::string note_of(const Running& running) {
         ", queue {:.1f} ms, prefill {:.1f} ms, decode {:.1f} ms",
         stats.queue_ms, stats.prefill_ms, stats.decode_ms);
   }
-  return note;
+  return note + running.spec.log_note;
 }
 
 // ---- whole answers ----
@@ -201,13 +217,28 @@ http::Response whole_response(Running& running) {
   return response;
 }
 
+// Much JSON is written on the text pool: a shard has others to serve.
+http::Task<http::Response> write_whole(Running& running) {
+  constexpr size_t kLargeBytes = 256 << 10;
+  if (running.answer.gathered_bytes() < kLargeBytes) {
+    co_return whole_response(running);
+  }
+  auto work = [&running] { return whole_response(running); };
+  co_return co_await running.app.pool.run(work);
+}
+
 http::Task<> send_whole(http::Exchange& exchange, Running& running) {
   std::optional<ApiError> error;
   const bool there = co_await gather(exchange, running, error);
   if (!there) {
     co_return;
   }
-  auto response = error ? error_response(*error) : whole_response(running);
+  http::Response response;
+  if (error) {
+    response = error_response(*error);
+  } else {
+    response = co_await write_whole(running);
+  }
   co_await exchange.send(std::move(response));
 }
 
@@ -262,7 +293,8 @@ http::Task<Turn> stream_turn(http::Exchange& exchange, Running& running) {
   const bool news = take(running);
   auto error = check(running);
   if (running.answer.failed() == Failed::kOverflow) {
-    co_return Turn::kBroken; // nobody reads: the connection just ends
+    exchange.drop(); // nobody reads
+    co_return Turn::kBroken;
   }
   if (error) {
     auto event = error_event(*error);
@@ -346,6 +378,9 @@ http::Task<> answer_request(
     return prepare(exchange.request().body, service);
   };
   auto prepared = co_await service.app.pool.run(std::move(work));
+  if (exchange.client_gone()) {
+    co_return;
+  }
   auto running =
       admit(exchange, service, std::move(prepared), dialect, arrived);
   if (!running) {

@@ -14,6 +14,8 @@ using Table = FieldTable<GenerateFields>;
 
 constexpr int kMaxInt = std::numeric_limits<int>::max();
 constexpr size_t kMaxStops = 32;
+// Of one stop string or bad word; each choice looks for all of them.
+constexpr size_t kMaxWordCharacters = 1024;
 constexpr size_t kMaxStopIds = 64;
 constexpr size_t kMaxBiases = 1024;
 constexpr size_t kMaxAllowedIds = 65536;
@@ -25,7 +27,7 @@ std::string shortest(double number) {
 
 Check read_stop(const Value& value, Fields& request) {
   if (value.json.is_string()) {
-    auto text = read_string(value, {.low = 1});
+    auto text = read_string(value, {1, kMaxWordCharacters});
     if (!text) {
       return text.error();
     }
@@ -35,7 +37,7 @@ Check read_stop(const Value& value, Fields& request) {
   if (!value.json.is_array()) {
     return invalid_type(value.path, value.json, "a string or an array");
   }
-  auto texts = read_strings(value, {1, kMaxStops}, {.low = 1});
+  auto texts = read_strings(value, {1, kMaxStops}, {1, kMaxWordCharacters});
   if (!texts) {
     return texts.error();
   }
@@ -68,8 +70,10 @@ std::optional<int> parse_id(std::string_view text) {
   int id = 0;
   const auto* end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data(), end, id);
-  const bool whole = parsed.ec == std::errc{} && parsed.ptr == end;
-  return whole ? std::optional(id) : std::nullopt;
+  // One id has one spelling, so that no key can repeat another: not "05".
+  const bool plain = parsed.ec == std::errc{} && parsed.ptr == end &&
+                     text == std::to_string(id);
+  return plain ? std::optional(id) : std::nullopt;
 }
 
 Check read_bias(
@@ -78,7 +82,8 @@ Check read_bias(
   if (!id || *id < 0 || *id >= vocab) {
     return invalid_value(
         value.path, quoted(key),
-        "token ids from 0 to " + std::to_string(vocab - 1) + " as keys");
+        "token ids from 0 to " + std::to_string(vocab - 1) +
+            " as keys, in plain decimal");
   }
   auto bias = read_number({value.json, shown_path(value.path)}, {-100, 100});
   if (!bias) {
@@ -118,7 +123,7 @@ Table::Read ids_reader(
 }
 
 Check read_bad_words(const Value& value, Fields& request) {
-  auto words = read_strings(value, {0, kMaxBadWords}, {.low = 1});
+  auto words = read_strings(value, {0, kMaxBadWords}, {1, kMaxWordCharacters});
   if (!words) {
     return words.error();
   }
@@ -216,19 +221,38 @@ Check check_cache_mode(const Value& mode) {
   return word ? Check{} : word.error();
 }
 
-struct CacheOptions : RequestNotes {};
+// Fields of a field that is without effect as a whole.
+struct Ignored : RequestNotes {};
 
 Check check_cache_options(const Value& value) {
   auto options = read_object(value);
   if (!options) {
     return options.error();
   }
-  FieldTable<CacheOptions> table;
+  FieldTable<Ignored> table;
   table.inert({"mode", "string"}, check_cache_mode)
       .inert({"ttl", "string"}, check_string);
-  CacheOptions ignored;
+  Ignored ignored;
   return table.read(
       *options.value(), UnknownFields::kRefuse, ignored, value.path + ".");
+}
+
+Check check_text_type(const Value& type) {
+  constexpr std::array<std::string_view, 1> kTypes{"text"};
+  auto word = read_word(type, kTypes);
+  return word ? Check{} : word.error();
+}
+
+FieldTable<Ignored> prediction_part_table() {
+  FieldTable<Ignored> table;
+  table.inert({"type", "string"}, check_text_type)
+      .inert({"text", "string"}, check_string)
+      .inert(
+          {"prompt_cache_breakpoint", "object"},
+          [](const Value&) { return Check{}; })
+      .required("type")
+      .required("text");
+  return table;
 }
 
 Check check_prediction_content(const Value& content) {
@@ -236,7 +260,24 @@ Check check_prediction_content(const Value& content) {
     return {};
   }
   auto parts = read_array(content, {.low = 1});
-  return parts ? Check{} : parts.error();
+  if (!parts) {
+    return parts.error();
+  }
+  const auto table = prediction_part_table();
+  for (size_t index = 0; index < parts.value()->size(); ++index) {
+    const auto part = content.item(index);
+    auto object = read_object(part);
+    if (!object) {
+      return object.error();
+    }
+    Ignored ignored;
+    if (auto wrong = table.read(
+            *object.value(), UnknownFields::kRefuse, ignored,
+            part.path + ".")) {
+      return wrong;
+    }
+  }
+  return {};
 }
 
 Check check_prediction_type(const Value& type) {
@@ -250,12 +291,12 @@ Check check_prediction(const Value& value) {
   if (!object) {
     return object.error();
   }
-  FieldTable<CacheOptions> table;
+  FieldTable<Ignored> table;
   table.inert({"type", "string"}, check_prediction_type)
       .inert({"content", "string or array"}, check_prediction_content)
       .required("type")
       .required("content");
-  CacheOptions ignored;
+  Ignored ignored;
   return table.read(
       *object.value(), UnknownFields::kRefuse, ignored, value.path + ".");
 }
@@ -288,14 +329,16 @@ void add_masks(Table& table, int vocab) {
           {"allowed_token_ids", "[integer]", "1 to 65536 token ids"},
           ids_reader({1, kMaxAllowedIds}, vocab, &Fields::allowed_token_ids))
       .add(
-          {"bad_words", "[string]", "at most 256 non-empty strings"},
+          {"bad_words", "[string]",
+           "at most 256 strings of 1 to 1024 characters"},
           read_bad_words);
 }
 
 void add_ending(Table& table, int vocab) {
   table
       .add(
-          {"stop", "string or [string]", "1 to 32 non-empty strings"},
+          {"stop", "string or [string]",
+           "1 to 32 strings of 1 to 1024 characters"},
           read_stop)
       .add(
           {"stop_token_ids", "[integer]", "at most 64 token ids", "[]"},
@@ -348,12 +391,31 @@ void add_handling(Table& table) {
       .add({"speculation", "boolean", "", "false"}, check_speculation);
 }
 
+// Without effect but for the log of requests.
+void add_logged(
+    Table& table,
+    FieldInfo info,
+    Check (*check)(const Value&),
+    std::string Fields::*kept) {
+  info.outcome = Outcome::kInert;
+  table.add(
+      std::move(info),
+      [check, kept](const Value& value, Fields& request) -> Check {
+        if (auto wrong = check(value)) {
+          return wrong;
+        }
+        request.inert.push_back(value.path);
+        request.*kept = std::string(std::string_view(value.json.as_string()));
+        return {};
+      });
+}
+
 void add_inert(Table& table) {
-  table.inert({"user", "string"}, check_string)
-      .inert(
-          {"safety_identifier", "string", "at most 64 characters"},
-          check_identifier)
-      .inert({"prompt_cache_key", "string"}, check_string)
+  add_logged(table, {"user", "string"}, check_string, &Fields::user);
+  add_logged(
+      table, {"safety_identifier", "string", "at most 64 characters"},
+      check_identifier, &Fields::safety_identifier);
+  table.inert({"prompt_cache_key", "string"}, check_string)
       .inert({"prompt_cache_retention", "string"}, check_string)
       .inert({"prompt_cache_options", "object"}, check_cache_options)
       .inert({"prediction", "object"}, check_prediction);

@@ -131,12 +131,22 @@ std::vector<std::vector<TokenId>> bad_words_of(
   return words;
 }
 
+// A few times the bytes of the longest token for each of the context: what a
+// tokenizer drops or folds together does not count against the client.
+size_t max_text_bytes(const AppContext& app) {
+  constexpr size_t kSlack = 4;
+  return kSlack * size_t(app.card.max_model_len) *
+         app.tokenizer->longest_token_bytes();
+}
+
 EncodeRules encode_rules(
-    const GenerateFields& request, bool add_special, int context) {
+    const GenerateFields& request, bool add_special, const AppContext& app) {
+  const int context = app.card.max_model_len;
   EncodeRules rules{
       .add_special_tokens = request.add_special_tokens.value_or(add_special),
       .skip_special_tokens = request.skip_special_tokens,
-      .truncate_to = request.truncate_prompt_tokens};
+      .truncate_to = request.truncate_prompt_tokens,
+      .max_text_bytes = max_text_bytes(app)};
   if (rules.truncate_to == -1) {
     rules.truncate_to = context - 1;
   }
@@ -189,11 +199,26 @@ std::optional<std::chrono::milliseconds> timeout_of(
              : std::nullopt;
 }
 
+std::string log_note(const GenerateFields& request) {
+  std::string note;
+  if (!request.user.empty()) {
+    note += fmt::format(", user {:.256}", request.user);
+  }
+  if (!request.safety_identifier.empty()) {
+    note += fmt::format(", safety_identifier {}", request.safety_identifier);
+  }
+  if (request.has_metadata) {
+    note += fmt::format(", metadata {}", json::serialize(request.metadata));
+  }
+  return note;
+}
+
 AnswerSpec common_spec(const GenerateFields& request, const AppContext& app) {
   AnswerSpec spec{
       .model = request.model,
       .service_tier = tier_name(request.service_tier),
       .inert = request.inert,
+      .log_note = log_note(request),
       .n = request.n,
       .candidates = request.n,
       .prompt_logprobs = request.prompt_logprobs.value_or(-1),
@@ -241,48 +266,86 @@ PromptSpec prompt_spec(const EncodedPrompt& prompt, const AnswerSpec& spec) {
   return shown;
 }
 
-// Generous: a token's text, and one log-probability in memory and as JSON.
+// As JSON or in memory, whichever is more: a token's text or id, and one
+// log-probability with its token.
 constexpr int64_t kTextBytes = 8;
 constexpr int64_t kScoreBytes = 100;
+// A choice in engine and delivery; measured, rounded up.
+constexpr int64_t kChoiceBytes = 2048;
+// The price of an answer whose length nobody has bounded: of its whole context
+// it seldom uses more. A guess.
+constexpr int64_t kUnboundedTokens = 8192;
 
 int64_t score_bytes(int alternatives) {
   return alternatives < 0 ? 0 : kScoreBytes * (alternatives + 1);
 }
 
-// What must be gathered before it can be written: of a stream only the scores
-// of its prompts, which come all at once.
-int64_t answer_bytes(const GenerateJob& job, bool stream) {
+// What a choice holds of what the request says, wherever it is copied to.
+int64_t rules_bytes(const TextRules& rules, const SamplingParams& sampling) {
+  auto bytes = int64_t(
+      sampling.allowed_tokens.size() * sizeof(TokenId) +
+      sampling.logit_bias.size() * sizeof(LogitBias));
+  for (const auto& word : sampling.bad_words) {
+    bytes += int64_t(sizeof(word) + word.size() * sizeof(TokenId));
+  }
+  for (const auto& stop : rules.stop_strings) {
+    bytes += int64_t(stop.size() * (1 + sizeof(int))); // with its table
+  }
+  return 2 * bytes; // in the request, and in its slot or its matcher
+}
+
+// Each choice shows its prompt again, if any does.
+int64_t prompt_bytes(const GenerateRequest& request, const AnswerSpec& spec) {
+  const int64_t of_token = (spec.shows_prompt() ? 2 * kTextBytes : 0) +
+                           score_bytes(request.sampling.prompt_logprobs);
+  return int64_t(request.prompt.size()) * of_token;
+}
+
+enum class Length : uint8_t { kBounded, kUnbounded };
+
+// What must be gathered before it can be written: of a stream nothing.
+int64_t answer_bytes(
+    const GenerateRequest& request, const AnswerSpec& spec, Length length) {
+  if (spec.stream) {
+    return 0;
+  }
+  const int64_t tokens =
+      length == Length::kBounded
+          ? request.max_new_tokens
+          : std::min<int64_t>(request.max_new_tokens, kUnboundedTokens);
+  return tokens * (kTextBytes + score_bytes(request.sampling.logprobs));
+}
+
+int64_t memory_bytes(
+    const GenerateJob& job, const AnswerSpec& spec, Length length) {
   int64_t bytes = 0;
   for (const auto& request : job.requests) {
-    const auto& sampling = request.sampling;
-    const int64_t of_token = kTextBytes + score_bytes(sampling.logprobs);
     bytes +=
-        int64_t(request.prompt.size()) * score_bytes(sampling.prompt_logprobs);
-    bytes += stream
-                 ? 0
-                 : int64_t(request.choices) * request.max_new_tokens * of_token;
+        int64_t(request.choices) *
+        (kChoiceBytes + rules_bytes(job.rules, request.sampling) +
+         prompt_bytes(request, spec) + answer_bytes(request, spec, length));
   }
   return bytes;
 }
 
-Check check_answer(const GenerateJob& job, int64_t limit) {
+Check check_memory(const GenerateJob& job, int64_t limit) {
   constexpr double kMiB = 1 << 20;
-  if (job.answer_bytes <= limit) {
+  if (job.memory_bytes <= limit) {
     return {};
   }
   return invalid_value(
-      "max_tokens",
+      "n",
       fmt::format(
-          "an answer of up to {:.0f} MiB with all its choices and logprobs",
-          double(job.answer_bytes) / kMiB),
+          "a request whose choices, prompts and logprobs may take {:.0f} MiB",
+          double(job.memory_bytes) / kMiB),
       fmt::format(
-          "at most {:.0f} MiB; ask for fewer tokens, choices or logprobs, or "
+          "at most {:.0f} MiB; ask for fewer choices, tokens or logprobs, or "
           "for a stream",
           double(limit) / kMiB));
 }
 
 // Where the prompts came from, which decides how the answer's text begins.
-enum class Source : uint8_t { kMessages, kPrompt };
+enum class Source : uint8_t { kMessages, kContinuedMessage, kPrompt };
 
 Result<Prepared, ApiError> assemble(
     const GenerateFields& request,
@@ -290,8 +353,9 @@ Result<Prepared, ApiError> assemble(
     Prompts prompts,
     Source source,
     const AppContext& app) {
-  const bool continues = source == Source::kPrompt;
-  const std::string_view path = continues ? "prompt" : "messages";
+  const bool continues = source != Source::kMessages;
+  const std::string_view path =
+      source == Source::kPrompt ? "prompt" : "messages";
   const auto pattern = request_pattern(request, spec, app);
   const Bound bound(request, app);
   Prepared prepared{.spec = std::move(spec)};
@@ -310,11 +374,16 @@ Result<Prepared, ApiError> assemble(
     prepared.job.rules.continues_prompt |= continues && !prompt.text.empty();
     auto& part = prepared.job.requests.emplace_back(pattern);
     part.prompt = std::move(prompt.ids);
+    if (!request.seed) { // else equal prompts would get equal answers
+      part.sampling.seed = random_seed();
+    }
     part.max_new_tokens = tokens.value();
     part.min_new_tokens = std::min(part.min_new_tokens, tokens.value());
   }
-  prepared.job.answer_bytes = answer_bytes(prepared.job, prepared.spec.stream);
-  if (auto wrong = check_answer(prepared.job, app.limits.max_answer_bytes)) {
+  const auto length =
+      request.max_tokens ? Length::kBounded : Length::kUnbounded;
+  prepared.job.memory_bytes = memory_bytes(prepared.job, prepared.spec, length);
+  if (auto wrong = check_memory(prepared.job, app.limits.max_job_bytes)) {
     return *wrong;
   }
   return prepared;
@@ -344,7 +413,7 @@ Check check_choices(const AnswerSpec& spec, size_t prompts, int limit) {
 
 Result<Prompts, ApiError> encode_inputs(
     const CompletionRequest& request, const AppContext& app) {
-  const auto rules = encode_rules(request, true, app.card.max_model_len);
+  const auto rules = encode_rules(request, true, app);
   Prompts prompts;
   for (size_t index = 0; index < request.prompts.size(); ++index) {
     auto prompt = encode_input(
@@ -382,15 +451,17 @@ Result<Prepared, ApiError> plan_chat(
     return *wrong;
   }
   auto prompt = encode_chat(
-      request.prompt, encode_rules(request, false, app.card.max_model_len), app,
+      request.prompt, encode_rules(request, false, app), app,
       service.knows_developer);
   if (!prompt) {
     return prompt.error();
   }
   Prompts prompts;
   prompts.push_back(std::move(prompt.value()));
-  return assemble(
-      request, std::move(spec), std::move(prompts), Source::kMessages, app);
+  const auto source = request.prompt.continue_final_message
+                          ? Source::kContinuedMessage
+                          : Source::kMessages;
+  return assemble(request, std::move(spec), std::move(prompts), source, app);
 }
 
 Result<Prepared, ApiError> plan_completion(

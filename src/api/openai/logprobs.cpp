@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "api/json_writer.h"
 #include "api/utf8.h"
+#include "text/utf8_stream.h"
 
 namespace parallm::openai {
 
@@ -132,16 +134,48 @@ void append_prompt_entry(
   json.end_object();
 }
 
-// How many bytes of `text` at `at` this prompt token stands for. A BOS that
-// the tokenizer added stands for none; a first blank may have been dropped.
-size_t spelled(std::string_view text, size_t at, std::string_view bytes) {
-  const auto rest = text.substr(at);
-  if (rest.starts_with(bytes)) {
-    return bytes.size();
+// Where the tokens of a prompt stand in its text, which is not always what
+// they spell: a BOS that the tokenizer added is not in it, nor is the blank
+// that sentencepiece puts in front, and what is no UTF-8 stands as U+FFFD.
+class PromptPlaces {
+ public:
+  PromptPlaces(std::string_view text, const Tokenizer& tokenizer)
+      : rest_(text), tokenizer_(tokenizer) {}
+
+  // The characters before this token, which comes next.
+  int64_t take(TokenId id) {
+    const auto bytes = tokenizer_.bytes(id);
+    const auto first = tokenizer_.bytes_at_start(id);
+    place_ = characters_.whole();
+    const bool found =
+        at_start_ ? pass(first) || pass(bytes) : pass(bytes) || pass(first);
+    at_start_ = at_start_ && (!found || bytes.empty());
+    return place_;
   }
-  const bool shorter = at == 0 && bytes.starts_with(' ');
-  return shorter && rest.starts_with(bytes.substr(1)) ? bytes.size() - 1 : 0;
-}
+
+ private:
+  // Goes past these bytes if the text has them here.
+  bool pass(std::string_view bytes) {
+    auto stream = stream_;
+    std::string completed;
+    stream.push(bytes, completed);
+    if (!rest_.starts_with(completed)) {
+      return false;
+    }
+    place_ = characters_.before(bytes);
+    characters_.add(bytes);
+    rest_.remove_prefix(completed.size());
+    stream_ = std::move(stream);
+    return true;
+  }
+
+  std::string_view rest_;
+  const Tokenizer& tokenizer_;
+  Utf8Stream stream_;
+  CharacterCount characters_;
+  int64_t place_ = 0;
+  bool at_start_ = true;
+};
 
 } // namespace
 
@@ -149,14 +183,20 @@ float shown_logprob(float logprob) {
   return std::isfinite(logprob) ? logprob : kMinusInfinity;
 }
 
+int64_t CharacterCount::before(std::string_view next) const {
+  if (rest_.empty() || next.empty()) {
+    return whole_;
+  }
+  const auto step = utf8_step(rest_ + std::string(next.substr(0, 1)));
+  return step.bytes > rest_.size() ? whole_ : closed();
+}
+
 void CharacterCount::add(std::string_view bytes) {
   rest_ += bytes;
   size_t at = 0;
   while (at < rest_.size()) {
     const auto step = utf8_step(std::string_view(rest_).substr(at));
-    const bool cut_off = !step.whole && at + step.bytes == rest_.size() &&
-                         static_cast<uint8_t>(rest_[at]) >= 0xc2;
-    if (cut_off) {
+    if (step.cut_off) {
       break;
     }
     ++whole_;
@@ -168,47 +208,66 @@ void CharacterCount::add(std::string_view bytes) {
 std::vector<LogprobEntry> LogprobTrack::prompt(
     const PromptSpec& prompt, std::span<const TokenLogprobs> scores) {
   std::vector<LogprobEntry> entries;
-  size_t at = 0;
+  PromptPlaces places(prompt.text, tokenizer_);
   for (size_t index = 0; index < prompt.ids.size(); ++index) {
     const auto id = prompt.ids[index];
-    const auto bytes = tokenizer_.bytes(id);
     const bool scored = index > 0 && index - 1 < scores.size();
     entries.push_back(
-        {id, bytes, scored ? &scores[index - 1] : nullptr,
-         characters_.whole()});
-    const auto size = spelled(prompt.text, at, bytes);
-    characters_.add(std::string_view(prompt.text).substr(at, size));
-    at += size;
+        {id, tokenizer_.bytes(id), scored ? &scores[index - 1] : nullptr,
+         places.take(id)});
   }
-  // What no token spelled, as with tokenizers that normalise.
-  characters_.add(std::string_view(prompt.text).substr(at));
+  // Also what no token spelled, as with tokenizers that normalise.
+  characters_ = CharacterCount(int64_t(code_points(prompt.text)));
   return entries;
 }
 
 std::vector<LogprobEntry> LogprobTrack::add(
     std::span<const TokenDetail> tokens, std::string_view text) {
+  if (!begins_blank_ && !text.empty()) {
+    begins_blank_ = text.starts_with(' ');
+  }
   std::vector<LogprobEntry> entries;
   for (const auto& token : tokens) {
     if (token.logprobs) {
-      entries.push_back(entry(token, text));
+      entries.push_back(entry(token));
     }
+  }
+  // A token without text stands where the text goes on.
+  auto place = characters_.closed();
+  for (auto line = entries.rbegin(); line != entries.rend(); ++line) {
+    place = line->in_text ? line->text_offset : place;
+    line->text_offset = place;
   }
   return entries;
 }
 
-LogprobEntry LogprobTrack::entry(
-    const TokenDetail& token, std::string_view text) {
-  auto bytes = tokenizer_.bytes(token.id);
-  const bool in_text = token.text_bytes > 0;
-  if (in_text && at_start_) {
-    at_start_ = false;
-    // Sentencepiece drops the blank before the first word.
-    const bool dropped = bytes.starts_with(' ') && !text.starts_with(' ');
-    bytes.remove_prefix(dropped ? 1 : 0);
+LogprobEntry LogprobTrack::entry(const TokenDetail& token) {
+  if (token.text_bytes == 0) {
+    return {
+        .id = token.id,
+        .bytes = tokenizer_.bytes(token.id),
+        .scores = &*token.logprobs,
+        .in_text = false};
   }
-  const auto offset = characters_.whole();
-  characters_.add(in_text ? bytes : std::string_view{});
-  return {token.id, bytes, &*token.logprobs, offset, in_text};
+  const auto bytes = bytes_in_text(token);
+  const auto offset = characters_.before(bytes);
+  // Without what a stop string cut off.
+  characters_.add(bytes.substr(0, size_t(token.text_bytes)));
+  return {token.id, bytes, &*token.logprobs, offset};
+}
+
+// Sentencepiece drops the blank before the first word; a stop string may have
+// cut that token as well.
+std::string_view LogprobTrack::bytes_in_text(const TokenDetail& token) {
+  const auto bytes = tokenizer_.bytes(token.id);
+  const auto given = size_t(token.text_bytes);
+  if (!std::exchange(at_start_, false) || given >= bytes.size()) {
+    return bytes;
+  }
+  const auto first = tokenizer_.bytes_at_start(token.id);
+  const bool dropped = !begins_blank_.value_or(false) ||
+                       (first.starts_with(' ') && given == first.size());
+  return dropped ? first : bytes;
 }
 
 void append_chat_logprobs(

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,15 +23,22 @@ struct LogprobEntry {
   bool in_text = true;     // gave the text at least one byte
 };
 
-// Counts the whole characters of a text that comes in pieces of bytes.
+// Counts the characters of a text that comes in pieces of bytes.
 class CharacterCount {
  public:
+  explicit CharacterCount(int64_t whole = 0) : whole_(whole) {}
+
   int64_t whole() const { return whole_; }
+  // What stands before `next`, which goes on with an unfinished character or
+  // breaks it.
+  int64_t before(std::string_view next) const;
+  // What stands before the end, if nothing more comes.
+  int64_t closed() const { return whole_ + (rest_.empty() ? 0 : 1); }
   void add(std::string_view bytes);
 
  private:
   int64_t whole_ = 0;
-  std::string rest_; // of a character, at most 3 bytes
+  std::string rest_; // the beginning of a character, at most 3 bytes
 };
 
 // Tokens of one choice, in order -> entries. Its shard only.
@@ -41,16 +49,19 @@ class LogprobTrack {
   // The prompt, shown before the answer. `scores` has one item less.
   std::vector<LogprobEntry> prompt(
       const PromptSpec& prompt, std::span<const TokenLogprobs> scores);
-  // Tokens and the text they gave.
+  // Tokens, and the text that has come since the last call. Text comes with
+  // its tokens or before them, so that there may be only one of both.
   std::vector<LogprobEntry> add(
       std::span<const TokenDetail> tokens, std::string_view text);
 
  private:
-  LogprobEntry entry(const TokenDetail& token, std::string_view text);
+  LogprobEntry entry(const TokenDetail& token);
+  std::string_view bytes_in_text(const TokenDetail& token);
 
   const Tokenizer& tokenizer_;
   CharacterCount characters_;
-  bool at_start_ = true; // no byte of the answer yet
+  bool at_start_ = true;             // no token of the answer's text yet
+  std::optional<bool> begins_blank_; // the answer's text; empty: not known yet
 };
 
 // {"content":[{token, logprob, bytes, top_logprobs}], "refusal":null}

@@ -1,6 +1,9 @@
 #include "api/openai/messages.h"
 
+#include <fmt/format.h>
+
 #include <array>
+#include <limits>
 #include <set>
 
 namespace parallm::openai {
@@ -35,10 +38,16 @@ struct Message : RequestNotes {
   std::optional<std::string> refusal{};
   std::optional<std::string> name{};
   std::optional<std::string> tool_call_id{};
-  std::optional<std::string> reasoning{};
-  json::array tool_calls{}; // as templates read them
+  std::optional<std::string> reasoning_content{};
+  std::optional<std::string> reasoning{}; // another name of the same
+  json::array tool_calls{};               // as templates read them
   std::vector<std::string> call_ids{};
 };
+
+void append(
+    std::vector<std::string>& all, const std::vector<std::string>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+}
 
 Check read_role(const Value& value, Message& message) {
   if (value.json == "function") {
@@ -102,7 +111,13 @@ FieldTable<ToolCall> call_table(UnknownFields unknown) {
     return function.read(
         *object.value(), unknown, call.function, value.path + ".");
   };
+  // Clients that gathered the call from a stream send its place along.
+  const auto check_index = [](const Value& value) -> Check {
+    auto index = read_integer(value, 0, std::numeric_limits<int>::max());
+    return index ? Check{} : index.error();
+  };
   table.text("id", {.low = 1}, &ToolCall::id)
+      .inert({"index", "integer"}, check_index)
       .add({"type", "string"}, read_call_type)
       .add({"function", "object"}, read_function)
       .required("id")
@@ -136,6 +151,8 @@ Check read_call(
   if (wrong) {
     return wrong;
   }
+  append(message.inert, call.inert);
+  append(message.inert, call.function.inert);
   message.tool_calls.push_back(call_json(call));
   message.call_ids.push_back(call.id);
   return {};
@@ -185,7 +202,9 @@ FieldTable<Message> message_table(UnknownFields unknown) {
       .add({"refusal", "string"}, text_reader(&Message::refusal))
       .add({"name", "string"}, text_reader(&Message::name))
       .add({"tool_call_id", "string"}, text_reader(&Message::tool_call_id))
-      .add({"reasoning_content", "string"}, text_reader(&Message::reasoning))
+      .add(
+          {"reasoning_content", "string"},
+          text_reader(&Message::reasoning_content))
       .add({"reasoning", "string"}, text_reader(&Message::reasoning))
       .add({"tool_calls", "array"}, calls_reader(unknown))
       .add({"annotations", "array"}, read_annotations)
@@ -299,21 +318,54 @@ class Reader {
       const Value& value,
       const Message& message,
       const std::set<std::string>& calls) {
-    if (!message.tool_calls.empty() && message.role != Role::kAssistant) {
-      return invalid_value(
-          value.path + ".tool_calls", "calls",
-          "none; only assistant messages make calls");
-    }
-    if (message.reasoning && message.role != Role::kAssistant) {
-      return invalid_value(
-          value.path + ".reasoning_content", "a string",
-          "none; only assistant messages reason");
+    if (message.role != Role::kAssistant) {
+      if (auto wrong = check_no_answer(value, message)) {
+        return wrong;
+      }
+    } else if (auto wrong = check_answer(value, message)) {
+      return wrong;
     }
     if (message.role == Role::kTool) {
       return check_tool_answer(value, message, calls);
     }
     return message.tool_call_id ? unknown_field(value.path + ".tool_call_id")
                                 : Check{};
+  }
+
+  // What only assistants say.
+  static Check check_no_answer(const Value& value, const Message& message) {
+    const auto refuse = [&](std::string_view name, std::string_view why) {
+      const auto field = value.field(name);
+      return invalid_value(
+          field.path, describe(field.json), fmt::format("none; {}", why));
+    };
+    if (!message.tool_calls.empty()) {
+      return refuse("tool_calls", "only assistant messages make calls");
+    }
+    if (message.reasoning_content) {
+      return refuse("reasoning_content", "only assistant messages reason");
+    }
+    if (message.reasoning) {
+      return refuse("reasoning", "only assistant messages reason");
+    }
+    return message.refusal
+               ? refuse("refusal", "only assistant messages have refusals")
+               : Check{};
+  }
+
+  static Check check_answer(const Value& value, const Message& message) {
+    const auto& reasoning = message.reasoning;
+    const auto& content = message.reasoning_content;
+    if (reasoning && content && *reasoning != *content) {
+      return conflict_of_fields(
+          value.path + ".reasoning", "reasoning_content says something else");
+    }
+    const bool refuses = message.refusal && !message.refusal->empty();
+    if (refuses && message.content != nullptr) {
+      return conflict_of_fields(
+          value.path + ".refusal", "the message has content as well");
+    }
+    return {};
   }
 
   static Check check_tool_answer(
@@ -347,11 +399,6 @@ class Reader {
     return {};
   }
 
-  static void append(
-      std::vector<std::string>& all, const std::vector<std::string>& more) {
-    all.insert(all.end(), more.begin(), more.end());
-  }
-
   static json::object template_form(Message& message, json::value content) {
     json::object form{
         {"role", json::string_view(kRoles[size_t(message.role)])},
@@ -359,7 +406,9 @@ class Reader {
     if (message.name) {
       form["name"] = *message.name;
     }
-    if (message.reasoning) {
+    if (message.reasoning_content) {
+      form["reasoning_content"] = *message.reasoning_content;
+    } else if (message.reasoning) {
       form["reasoning_content"] = *message.reasoning;
     }
     if (message.tool_call_id) {

@@ -1,7 +1,11 @@
 #include "api/openai/prompt.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+
+#include "api/utf8.h"
 
 namespace parallm::openai {
 
@@ -12,13 +16,6 @@ namespace {
 // the blank.
 constexpr std::string_view kContinueMark = "\x02parallm-continue\x03";
 constexpr std::string_view kBlanks = " \t\r\n";
-
-ApiError template_error(std::string message) {
-  return {
-      .code = "chat_template_error",
-      .param = "messages",
-      .message = std::move(message)};
-}
 
 // Special tokens spelled by the client stay text, wherever they stand.
 void guard(json::value& value, const Tokenizer& tokenizer);
@@ -105,6 +102,7 @@ Result<std::string, ApiError> cut_at_mark(std::string rendered) {
   const auto mark = rendered.rfind(kContinueMark);
   if (mark == std::string::npos) {
     return template_error(
+        "messages",
         "'continue_final_message': the template does not show the final "
         "message");
   }
@@ -126,7 +124,7 @@ Result<std::string, ApiError> render(
   guard(variables, tokenizer);
   auto rendered = form.render(json::serialize(variables));
   if (!rendered) {
-    return template_error(std::move(rendered.error().message));
+    return template_error("messages", rendered.error().message);
   }
   if (prompt.continue_final_message) {
     return cut_at_mark(std::move(rendered.value()));
@@ -141,20 +139,37 @@ struct UsedTemplate {
 
 Result<UsedTemplate, ApiError> template_of(
     const ChatPrompt& prompt, const AppContext& app, bool knows_developer) {
-  if (prompt.chat_template.empty()) {
-    if (!app.chat_template) {
-      return template_error("this model has no chat template");
-    }
-    return UsedTemplate{app.chat_template, knows_developer};
+  if (prompt.own_template) {
+    return UsedTemplate{
+        prompt.own_template, knows_developer_role(*prompt.own_template)};
   }
-  auto compiled = ChatTemplate::compile(prompt.chat_template, *app.tokenizer);
-  if (!compiled) {
-    auto error = template_error(std::move(compiled.error().message));
-    error.param = "chat_template";
-    return error;
+  if (!app.chat_template) {
+    return template_error("messages", "this model has no chat template");
   }
-  const bool developer = knows_developer_role(*compiled.value());
-  return UsedTemplate{std::move(compiled.value()), developer};
+  return UsedTemplate{app.chat_template, knows_developer};
+}
+
+// The end of `text` that has at most so many bytes, from a character on.
+std::string_view last_bytes(std::string_view text, size_t bytes) {
+  if (text.size() <= bytes) {
+    return text;
+  }
+  const auto is_inside = [](char byte) { return (byte & 0xC0) == 0x80; };
+  const auto end = text.end();
+  return {std::find_if_not(end - std::ptrdiff_t(bytes), end, is_inside), end};
+}
+
+// What is to be encoded. Of a prompt that is truncated anyway, only the end
+// is worth the work.
+Result<std::string_view, ApiError> within_bytes(
+    std::string_view text, const EncodeRules& rules, std::string_view path) {
+  if (text.size() <= rules.max_text_bytes) {
+    return text;
+  }
+  if (rules.truncate_to) {
+    return last_bytes(text, rules.max_text_bytes);
+  }
+  return too_many_bytes(path, text.size(), rules.max_text_bytes);
 }
 
 void keep_last(TokenIds& ids, const std::optional<int>& limit) {
@@ -179,7 +194,7 @@ Result<EncodedPrompt, ApiError> not_empty(
 }
 
 EncodedPrompt encode_text(
-    const std::string& text,
+    std::string_view text,
     const EncodeRules& rules,
     const Tokenizer& tokenizer) {
   EncodedPrompt prompt;
@@ -188,8 +203,8 @@ EncodedPrompt encode_text(
   const auto whole = prompt.ids.size();
   keep_last(prompt.ids, rules.truncate_to);
   const bool cut = prompt.ids.size() < whole;
-  prompt.text =
-      cut ? tokenizer.decode(prompt.ids, rules.skip_special_tokens) : text;
+  prompt.text = cut ? tokenizer.decode(prompt.ids, rules.skip_special_tokens)
+                    : std::string(text);
   return prompt;
 }
 
@@ -206,6 +221,16 @@ void add_once(
   if (!ids.empty() && std::find(all.begin(), all.end(), ids) == all.end()) {
     all.push_back(std::move(ids));
   }
+}
+
+// Blanks at the ends are part of the neighbours' tokens as often as not. A word
+// of nothing else stays.
+std::string without_blanks(const std::string& word) {
+  const auto begin = word.find_first_not_of(' ');
+  if (begin == std::string::npos) {
+    return word;
+  }
+  return word.substr(begin, word.find_last_not_of(' ') + 1 - begin);
 }
 
 std::optional<std::string> render_role(
@@ -231,6 +256,23 @@ void replace_all(
 
 } // namespace
 
+ApiError template_error(std::string_view path, std::string_view message) {
+  constexpr size_t kShownCharacters = 300;
+  return {
+      .code = "chat_template_error",
+      .param = std::string(path),
+      .message = std::string(first_code_points(message, kShownCharacters))};
+}
+
+ApiError too_many_bytes(std::string_view path, size_t bytes, size_t most) {
+  return {
+      .code = "context_length_exceeded",
+      .param = std::string(path),
+      .message = fmt::format(
+          "'{}': got {} bytes of text, expected at most {}", path, bytes,
+          most)};
+}
+
 Result<EncodedPrompt, ApiError> encode_chat(
     const ChatPrompt& prompt,
     const EncodeRules& rules,
@@ -245,9 +287,13 @@ Result<EncodedPrompt, ApiError> encode_chat(
   if (!rendered) {
     return rendered.error();
   }
+  const auto text = within_bytes(rendered.value(), rules, "messages");
+  if (!text) {
+    return text.error();
+  }
   EncodedPrompt encoded;
-  encoded.ids = encode_guarded(
-      rendered.value(), *app.tokenizer, rules.add_special_tokens);
+  encoded.ids =
+      encode_guarded(text.value(), *app.tokenizer, rules.add_special_tokens);
   keep_last(encoded.ids, rules.truncate_to);
   encoded.text = unguard(std::move(rendered.value()));
   return not_empty(std::move(encoded), *app.tokenizer, "messages");
@@ -258,11 +304,15 @@ Result<EncodedPrompt, ApiError> encode_input(
     const EncodeRules& rules,
     const Tokenizer& tokenizer,
     std::string_view path) {
-  const auto* text = std::get_if<std::string>(&input);
+  if (const auto* ids = std::get_if<TokenIds>(&input)) {
+    return not_empty(take_ids(*ids, rules, tokenizer), tokenizer, path);
+  }
+  const auto text = within_bytes(std::get<std::string>(input), rules, path);
+  if (!text) {
+    return text.error();
+  }
   return not_empty(
-      text != nullptr ? encode_text(*text, rules, tokenizer)
-                      : take_ids(std::get<TokenIds>(input), rules, tokenizer),
-      tokenizer, path);
+      encode_text(text.value(), rules, tokenizer), tokenizer, path);
 }
 
 std::vector<std::vector<TokenId>> encode_bad_words(
@@ -271,8 +321,10 @@ std::vector<std::vector<TokenId>> encode_bad_words(
       .add_special_tokens = false, .parse_special = true};
   std::vector<std::vector<TokenId>> all;
   for (const auto& word : words) {
-    add_once(all, tokenizer.encode(word, kPlain));
-    add_once(all, tokenizer.encode(" " + word, kPlain));
+    const auto bare = without_blanks(word);
+    add_once(all, tokenizer.encode(bare, kPlain));
+    add_once(all, tokenizer.encode_continued(bare, kPlain));
+    add_once(all, tokenizer.encode_continued(" " + bare, kPlain));
   }
   return all;
 }

@@ -1,9 +1,18 @@
 #pragma once
 
+#include <limits>
+
 #include "api/openai/request.h"
 
 // Requests -> token ids. Text pool only.
 namespace parallm::openai {
+
+// A template that fails does so in its own words; they may repeat those of
+// the client, and are cut.
+ApiError template_error(std::string_view path, std::string_view message);
+
+// A text that is not worth the work of encoding it.
+ApiError too_many_bytes(std::string_view path, size_t bytes, size_t most);
 
 struct EncodedPrompt {
   TokenIds ids{};
@@ -15,6 +24,9 @@ struct EncodeRules {
   bool add_special_tokens = true;
   bool skip_special_tokens = true;  // in the text of a prompt of ids
   std::optional<int> truncate_to{}; // keep the last
+  // A longer text is refused before the work of encoding it, or cut at its
+  // front where the prompt is truncated.
+  size_t max_text_bytes = std::numeric_limits<size_t>::max();
 };
 
 Result<EncodedPrompt, ApiError> encode_chat(
@@ -29,8 +41,8 @@ Result<EncodedPrompt, ApiError> encode_input(
     const Tokenizer& tokenizer,
     std::string_view path);
 
-// Each word as the token sequences that spell it, at the start of a word and
-// inside one.
+// Each word as the token sequences that spell it: at the start of a text, after
+// a blank, and without one.
 std::vector<std::vector<TokenId>> encode_bad_words(
     const std::vector<std::string>& words, const Tokenizer& tokenizer);
 

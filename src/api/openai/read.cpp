@@ -15,6 +15,28 @@ void gather_inert(Request& request) {
   request.inert.insert(request.inert.end(), more.begin(), more.end());
 }
 
+// Fields that are for the template alone are without effect where it does not
+// read them, or where chat_template_kwargs say something else.
+void note_unread(ChatRequest& request, const TemplateReads& model) {
+  const auto& prompt = request.prompt;
+  const auto reads =
+      prompt.own_template ? reads_of(*prompt.own_template) : model;
+  const auto sets = [&](bool read, std::string_view variable) {
+    return read && !prompt.template_kwargs.contains(variable);
+  };
+  const bool thinks_less = prompt.reasoning_effort == "none" &&
+                           sets(reads.enable_thinking, "enable_thinking");
+  if (!prompt.reasoning_effort.empty() && !thinks_less &&
+      !sets(reads.reasoning_effort, "reasoning_effort")) {
+    request.inert.push_back("reasoning_effort");
+  }
+  const bool is_default =
+      prompt.verbosity.empty() || prompt.verbosity == "medium";
+  if (!is_default && !sets(reads.verbosity, "verbosity")) {
+    request.inert.push_back("verbosity");
+  }
+}
+
 // Two names of one bound.
 Check merge_max_tokens(GenerateFields& request) {
   const auto& other = request.max_completion_tokens;
@@ -99,6 +121,55 @@ Check check_top_logprobs(const ChatRequest& request) {
   return {};
 }
 
+Check check_chat_choices(const ChatRequest& request, int limit) {
+  if (request.n <= limit) {
+    return {};
+  }
+  return invalid_value(
+      "n", std::to_string(request.n), fmt::format("at most {}", limit));
+}
+
+// Names what there is too much of.
+Check check_choices(const CompletionRequest& request, int limit) {
+  const auto prompts = request.prompts.size();
+  const int each = request.best_of.value_or(request.n);
+  if (prompts * size_t(each) <= size_t(limit)) {
+    return {};
+  }
+  if (prompts == 1) {
+    return invalid_value(
+        request.best_of ? "best_of" : "n", std::to_string(each),
+        fmt::format("at most {}", limit));
+  }
+  return invalid_value(
+      "prompt",
+      each == 1 ? fmt::format("{} prompts", prompts)
+                : fmt::format("{} prompts of {} choices each", prompts, each),
+      fmt::format("at most {} choices in all", limit));
+}
+
+// Token ids are taken as they are: nothing is put around them.
+void note_ids(CompletionRequest& request) {
+  const bool has_ids = std::holds_alternative<TokenIds>(request.prompts[0]);
+  if (has_ids && request.add_special_tokens.value_or(false)) {
+    request.inert.push_back("add_special_tokens");
+  }
+}
+
+// A text is encoded without a template.
+Check check_untemplated(const ChatPrompt& prompt) {
+  constexpr std::string_view kWhy = "it needs messages in place of prompt";
+  if (!prompt.add_generation_prompt.value_or(true)) {
+    return conflict_of_fields("add_generation_prompt", kWhy);
+  }
+  if (prompt.continue_final_message) {
+    return conflict_of_fields("continue_final_message", kWhy);
+  }
+  return prompt.template_kwargs.empty()
+             ? Check{}
+             : conflict_of_fields("chat_template_kwargs", kWhy);
+}
+
 Check check_best_of(const CompletionRequest& request) {
   const int best_of = request.best_of.value_or(request.n);
   if (best_of < request.n) {
@@ -122,11 +193,13 @@ Result<ChatRequest, ApiError> read_chat(
   }
   for (const auto& wrong :
        {check_common(request), check_prompt_form(request.prompt),
-        check_top_logprobs(request)}) {
+        check_top_logprobs(request),
+        check_chat_choices(request, tables.max_choices)}) {
     if (wrong) {
       return *wrong;
     }
   }
+  note_unread(request, tables.model_template);
   gather_inert(request);
   return request;
 }
@@ -138,11 +211,14 @@ Result<CompletionRequest, ApiError> read_completion(
           tables.completions.read(body, tables.unknown_fields, request)) {
     return *wrong;
   }
-  for (const auto& wrong : {check_common(request), check_best_of(request)}) {
+  for (const auto& wrong :
+       {check_common(request), check_best_of(request),
+        check_choices(request, tables.max_choices)}) {
     if (wrong) {
       return *wrong;
     }
   }
+  note_ids(request);
   return request;
 }
 
@@ -159,7 +235,9 @@ Result<TokenizeRequest, ApiError> read_tokenize(
   if (!request.has_text && !has_messages) {
     return missing_field("prompt");
   }
-  if (auto wrong = check_prompt_form(request.prompt)) {
+  auto wrong = request.has_text ? check_untemplated(request.prompt)
+                                : check_prompt_form(request.prompt);
+  if (wrong) {
     return *wrong;
   }
   gather_inert(request);

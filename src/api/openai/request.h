@@ -1,6 +1,7 @@
 #pragma once
 
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -42,6 +43,8 @@ struct GenerateFields : RequestNotes {
   ServiceTier service_tier = ServiceTier::kAuto;
   json::object metadata{};
   bool has_metadata = false;
+  std::string user{};
+  std::string safety_identifier{};
 
   int min_tokens = 0;
   bool ignore_eos = false;
@@ -70,7 +73,8 @@ struct ChatPrompt : RequestNotes {
   bool continue_final_message = false;
   json::object template_kwargs{};
   std::optional<json::array> documents{};
-  std::string chat_template{};    // sent with the request; "" for the model's
+  // Sent with the request, shared with nobody; null for the model's.
+  std::shared_ptr<const ChatTemplate> own_template{};
   std::string reasoning_effort{}; // "" when absent
   std::string verbosity{};
 };

@@ -16,19 +16,21 @@ Service::Service(const AppContext& app)
 }
 
 TableSettings table_settings(const AppContext& app) {
-  const auto* chat = app.chat_template.get();
-  const auto reads = [chat](std::string_view variable) {
-    return chat != nullptr && chat->reads(variable);
-  };
-  return {
+  TableSettings settings{
       .vocab = app.card.vocab,
       .max_logprobs = app.limits.max_logprobs,
+      .max_choices = app.limits.max_choices,
       .unknown_fields = app.limits.unknown_fields,
-      .allow_request_template = app.limits.allow_request_template,
-      .reads_reasoning_effort = reads("reasoning_effort"),
-      .reads_enable_thinking = reads("enable_thinking"),
-      .reads_verbosity = reads("verbosity"),
       .defaults = app.card.defaults};
+  if (app.limits.allow_request_template) {
+    settings.compile_template = [&app](std::string source) {
+      return ChatTemplate::compile(std::move(source), *app.tokenizer);
+    };
+  }
+  if (app.chat_template) {
+    settings.model_template = reads_of(*app.chat_template);
+  }
+  return settings;
 }
 
 bool serves(const ModelCard& card, std::string_view name) {

@@ -1,9 +1,13 @@
 #include "api/openai/tables.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <boost/json/serialize.hpp>
+#include <span>
 
 #include "api/openai/messages.h"
+#include "api/openai/prompt.h"
 
 namespace parallm::openai {
 
@@ -23,12 +27,17 @@ Check read_kwargs(const Value& value, ChatPrompt& prompt) {
   }
   for (const auto* reserved : {"messages", "tools", "add_generation_prompt"}) {
     if (kwargs.value()->contains(reserved)) {
-      const auto path = value.path + "." + reserved;
-      return invalid_value(path, "it", "a name that is not reserved");
+      const auto kwarg = value.field(reserved);
+      return invalid_value(
+          kwarg.path, describe(kwarg.json),
+          "nothing; the name belongs to the request itself");
     }
   }
-  if (json::serialize(value.json).size() > kMaxKwargsBytes) {
-    return invalid_value(value.path, "more", "at most 65536 bytes");
+  const auto bytes = json::serialize(value.json).size();
+  if (bytes > kMaxKwargsBytes) {
+    return invalid_value(
+        value.path, fmt::format("{} bytes", bytes),
+        fmt::format("at most {} bytes", kMaxKwargsBytes));
   }
   prompt.template_kwargs = *kwargs.value();
   return check_finite(value);
@@ -49,9 +58,10 @@ Check read_documents(const Value& value, ChatRequest& request) {
   return check_finite(value);
 }
 
-FieldTable<ChatRequest>::Read template_reader(bool allowed) {
-  return [allowed](const Value& value, ChatRequest& request) -> Check {
-    if (!allowed) {
+FieldTable<ChatRequest>::Read template_reader(CompileTemplate compile) {
+  return [compile = std::move(compile)](
+             const Value& value, ChatRequest& request) -> Check {
+    if (!compile) {
       return unsupported_field(
           value.path, "this server does not take templates from requests");
     }
@@ -59,42 +69,38 @@ FieldTable<ChatRequest>::Read template_reader(bool allowed) {
     if (!source) {
       return source.error();
     }
-    request.prompt.chat_template = std::move(source.value());
+    auto compiled = compile(std::move(source.value()));
+    if (!compiled) {
+      return template_error(value.path, compiled.error().message);
+    }
+    request.prompt.own_template = std::move(compiled.value());
     return {};
   };
 }
 
-FieldTable<ChatRequest>::Read effort_reader(const TableSettings& settings) {
-  const bool effort = settings.reads_reasoning_effort;
-  const bool thinking = settings.reads_enable_thinking;
-  return [=](const Value& value, ChatRequest& request) -> Check {
-    constexpr std::array<std::string_view, 7> kEfforts{
-        "none", "minimal", "low", "medium", "high", "xhigh", "max"};
-    auto word = read_word(value, kEfforts);
-    if (!word) {
-      return word.error();
-    }
-    request.prompt.reasoning_effort = kEfforts[word.value()];
-    const bool off = word.value() == 0;
-    if (!effort && !(off && thinking)) {
-      request.inert.push_back(value.path);
-    }
-    return {};
-  };
+constexpr std::array<std::string_view, 7> kEfforts{
+    "none", "minimal", "low", "medium", "high", "xhigh", "max"};
+constexpr std::array<std::string_view, 3> kVerbosities{"low", "medium", "high"};
+
+FieldInfo effort_info() {
+  return {
+      "reasoning_effort", "string",
+      "none, minimal, low, medium, high, xhigh, max"};
 }
 
-FieldTable<ChatRequest>::Read verbosity_reader(const TableSettings& settings) {
-  const bool reads = settings.reads_verbosity;
+FieldInfo verbosity_info() {
+  return {"verbosity", "string", "low, medium, high", "\"medium\""};
+}
+
+// Whether they have an effect is seen once the template is known (read.cpp).
+FieldTable<ChatRequest>::Read prompt_word_reader(
+    std::span<const std::string_view> words, std::string ChatPrompt::*member) {
   return [=](const Value& value, ChatRequest& request) -> Check {
-    constexpr std::array<std::string_view, 3> kWords{"low", "medium", "high"};
-    auto word = read_word(value, kWords);
+    auto word = read_word(value, words);
     if (!word) {
       return word.error();
     }
-    request.prompt.verbosity = kWords[word.value()];
-    if (!reads && kWords[word.value()] != "medium") {
-      request.inert.push_back(value.path);
-    }
+    request.prompt.*member = words[word.value()];
     return {};
   };
 }
@@ -112,14 +118,13 @@ FieldTable<ChatRequest> chat_fields(const TableSettings& settings) {
       .add({"documents", "[object]"}, read_documents)
       .add(
           {"chat_template", "string", "with --allow-request-template"},
-          template_reader(settings.allow_request_template))
+          template_reader(settings.compile_template))
       .add(
-          {"reasoning_effort", "string",
-           "none, minimal, low, medium, high, xhigh, max"},
-          effort_reader(settings))
+          effort_info(),
+          prompt_word_reader(kEfforts, &ChatPrompt::reasoning_effort))
       .add(
-          {"verbosity", "string", "low, medium, high", "\"medium\""},
-          verbosity_reader(settings))
+          verbosity_info(),
+          prompt_word_reader(kVerbosities, &ChatPrompt::verbosity))
       .refused("tools", kLater, {json::array{}})
       .refused("tool_choice", kLater, {"none"})
       .refused("response_format", kLater, {text_format});
@@ -193,6 +198,26 @@ FieldTable<CompletionRequest>::Read prompt_reader(int vocab) {
   };
 }
 
+// No template reads them here, so that only the default goes unmentioned.
+FieldTable<CompletionRequest>::Read inert_word_reader(
+    std::span<const std::string_view> words, std::string_view fallback) {
+  return [=](const Value& value, CompletionRequest& request) -> Check {
+    auto word = read_word(value, words);
+    if (!word) {
+      return word.error();
+    }
+    if (words[word.value()] != fallback) {
+      request.inert.push_back(value.path);
+    }
+    return {};
+  };
+}
+
+FieldInfo inert(FieldInfo info) {
+  info.outcome = Outcome::kInert;
+  return info;
+}
+
 FieldTable<CompletionRequest> completion_fields(const TableSettings& settings) {
   FieldTable<CompletionRequest> table;
   const auto refuse_suffix = [](const Value& value, CompletionRequest&) {
@@ -203,10 +228,6 @@ FieldTable<CompletionRequest> completion_fields(const TableSettings& settings) {
   };
   FieldInfo suffix{"suffix", "string", "for models with infill tokens"};
   suffix.outcome = Outcome::kRefused;
-  const auto inert_word = [](const Value& value) -> Check {
-    auto word = view_string(value);
-    return word ? Check{} : word.error();
-  };
   table.include(generate_fields(settings))
       .add(
           {"prompt", "string, [string], [integer] or [[integer]]",
@@ -219,9 +240,8 @@ FieldTable<CompletionRequest> completion_fields(const TableSettings& settings) {
       .integer("best_of", 1, 20, &CompletionRequest::best_of)
       .boolean("echo", &CompletionRequest::echo, "false")
       .add(std::move(suffix), refuse_suffix)
-      // No template reads them here.
-      .inert({"reasoning_effort", "string"}, inert_word)
-      .inert({"verbosity", "string"}, inert_word);
+      .add(inert(effort_info()), inert_word_reader(kEfforts, ""))
+      .add(inert(verbosity_info()), inert_word_reader(kVerbosities, "medium"));
   return table;
 }
 
@@ -237,8 +257,9 @@ Check read_tokenize_text(const Value& value, TokenizeRequest& request) {
   return {};
 }
 
-FieldTable<TokenizeRequest> tokenize_fields(const TableSettings& settings) {
-  FieldTable<TokenizeRequest> table;
+// What generating endpoints have, and what there is nothing to do for here.
+template <class Request>
+void add_idle(FieldTable<Request>& table) {
   const auto priority = [](const Value& value) -> Check {
     auto number = read_integer(value, -100, 100);
     return number ? Check{} : number.error();
@@ -251,6 +272,14 @@ FieldTable<TokenizeRequest> tokenize_fields(const TableSettings& settings) {
     auto text = view_string(value);
     return text ? Check{} : text.error();
   };
+  table.inert({"user", "string"}, user)
+      .inert({"priority", "integer", "-100 to 100"}, priority)
+      .inert({"timeout", "number", "above 0 and at most 86400"}, timeout);
+}
+
+FieldTable<TokenizeRequest> tokenize_fields(const TableSettings& settings) {
+  FieldTable<TokenizeRequest> table;
+  add_idle(table);
   table.include(chat_prompt_fields(settings), &TokenizeRequest::prompt)
       .text("model", {.low = 1}, &TokenizeRequest::model)
       .required("model")
@@ -259,10 +288,7 @@ FieldTable<TokenizeRequest> tokenize_fields(const TableSettings& settings) {
           "add_special_tokens", &TokenizeRequest::add_special_tokens, "null")
       .boolean(
           "return_token_strs", &TokenizeRequest::return_token_strs, "false")
-      .refused("tools", kLater, {json::array{}})
-      .inert({"user", "string"}, user)
-      .inert({"priority", "integer", "-100 to 100"}, priority)
-      .inert({"timeout", "number", "0 to 86400"}, timeout);
+      .refused("tools", kLater, {json::array{}});
   return table;
 }
 
@@ -278,18 +304,14 @@ FieldTable<DetokenizeRequest> detokenize_fields(const TableSettings& settings) {
     request.tokens = std::move(ids.value());
     return {};
   };
-  const auto user = [](const Value& value) -> Check {
-    auto text = view_string(value);
-    return text ? Check{} : text.error();
-  };
+  add_idle(table);
   table.text("model", {.low = 1}, &DetokenizeRequest::model)
       .required("model")
       .add({"tokens", "[integer]", "ids of the vocabulary"}, read_tokens)
       .required("tokens")
       .boolean(
           "skip_special_tokens", &DetokenizeRequest::skip_special_tokens,
-          "false")
-      .inert({"user", "string"}, user);
+          "false");
   return table;
 }
 
@@ -312,9 +334,18 @@ FieldTable<ChatPrompt> chat_prompt_fields(const TableSettings& settings) {
   return table;
 }
 
+TemplateReads reads_of(const ChatTemplate& chat_template) {
+  return {
+      .reasoning_effort = chat_template.reads("reasoning_effort"),
+      .enable_thinking = chat_template.reads("enable_thinking"),
+      .verbosity = chat_template.reads("verbosity")};
+}
+
 Tables make_tables(const TableSettings& settings) {
   return {
       .unknown_fields = settings.unknown_fields,
+      .max_choices = settings.max_choices,
+      .model_template = settings.model_template,
       .chat = chat_fields(settings),
       .completions = completion_fields(settings),
       .tokenize = tokenize_fields(settings),

@@ -4,15 +4,26 @@
 
 namespace parallm::openai {
 
+// Which of the variables that fields set does a template read?
+struct TemplateReads {
+  bool reasoning_effort = false;
+  bool enable_thinking = false;
+  bool verbosity = false;
+};
+TemplateReads reads_of(const ChatTemplate& chat_template);
+
+using CompileTemplate =
+    std::function<Result<std::shared_ptr<const ChatTemplate>, TemplateError>(
+        std::string source)>;
+
 // What the field tables need to know of the server.
 struct TableSettings {
   int vocab = 1 << 30;
   int max_logprobs = 20;
+  int max_choices = 2048; // prompts times n
   UnknownFields unknown_fields = UnknownFields::kRefuse;
-  bool allow_request_template = false;
-  bool reads_reasoning_effort = false; // the model's template does
-  bool reads_enable_thinking = false;
-  bool reads_verbosity = false;
+  CompileTemplate compile_template{}; // empty: requests may not bring any
+  TemplateReads model_template{};
   SamplingDefaults defaults{};
 };
 
@@ -22,6 +33,8 @@ FieldTable<ChatPrompt> chat_prompt_fields(const TableSettings& settings);
 // The tables of the endpoints that take fields; built once per server.
 struct Tables {
   UnknownFields unknown_fields = UnknownFields::kRefuse;
+  int max_choices = 2048;
+  TemplateReads model_template{};
   FieldTable<ChatRequest> chat{};
   FieldTable<CompletionRequest> completions{};
   FieldTable<TokenizeRequest> tokenize{};

@@ -12,8 +12,14 @@ namespace {
 
 using Encoded = Result<EncodedPrompt, ApiError>;
 
+// Some seconds of a text thread; no context here bounds the work.
+constexpr size_t kMaxTextBytes = 8 << 20;
+
 // A prompt as text; unlike one to generate from it may be empty.
 Encoded encode_plain(const TokenizeRequest& request, const AppContext& app) {
+  if (request.text.size() > kMaxTextBytes) {
+    return too_many_bytes("prompt", request.text.size(), kMaxTextBytes);
+  }
   const bool special = request.add_special_tokens.value_or(true);
   EncodedPrompt prompt;
   prompt.ids =
@@ -26,7 +32,8 @@ Encoded encode(const TokenizeRequest& request, const Service& service) {
     return encode_plain(request, service.app);
   }
   const EncodeRules rules{
-      .add_special_tokens = request.add_special_tokens.value_or(false)};
+      .add_special_tokens = request.add_special_tokens.value_or(false),
+      .max_text_bytes = kMaxTextBytes};
   return encode_chat(
       request.prompt, rules, service.app, service.knows_developer);
 }

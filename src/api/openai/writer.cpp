@@ -266,10 +266,9 @@ std::vector<LogprobEntry> Writer::echo_entries(ChoiceState& choice) const {
 }
 
 std::vector<LogprobEntry> Writer::new_entries(ChoiceState& choice) const {
-  if (spec_.logprobs < 0 || choice.tokens.empty()) {
-    return {};
-  }
-  return choice.track.add(choice.tokens, choice.text);
+  // Also text without tokens: it may be what theirs begins with.
+  return spec_.logprobs < 0 ? std::vector<LogprobEntry>{}
+                            : choice.track.add(choice.tokens, choice.text);
 }
 
 void Writer::logprobs_member(

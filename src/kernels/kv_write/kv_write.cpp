@@ -1,7 +1,5 @@
 #include "kernels/kv_write/kv_write.h"
 
-#include <mlx/backend/cpu/encoder.h>
-
 #include "base/check.h"
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
@@ -50,14 +48,8 @@ class KvWrite : public CpuPrimitive {
 
   void eval_cpu(
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
-    auto& encoder = mx::cpu::get_command_encoder(stream());
-    for (size_t i = 2; i < in.size(); ++i) {
-      encoder.set_input_array(in[i]);
-    }
-    for (int i = 0; i < 2; ++i) {
-      out[i].copy_shared_buffer(in[i]);
-      encoder.set_output_array(out[i]);
-    }
+    out[0].copy_shared_buffer(in[0]);
+    out[1].copy_shared_buffer(in[1]);
     const auto& pool = in[0];
     const Rows rows{
         .from_type = float_type(in[2].dtype()),
@@ -65,13 +57,14 @@ class KvWrite : public CpuPrimitive {
         .count = in[4].shape(0),
         .width = pool.shape(2) * pool.shape(3),
         .slots_in_pool = static_cast<size_t>(pool.shape(0)) * pool.shape(1)};
-    encoder.dispatch([rows, keys = RowMajor(in[2]), values = RowMajor(in[3]),
-                      slots = RowMajor(in[4]), key_pool = out[0].data<char>(),
-                      value_pool = out[1].data<char>()]() mutable {
-      const auto* at = static_cast<const int32_t*>(slots.data());
-      copy_rows(rows, keys.data(), at, key_pool);
-      copy_rows(rows, values.data(), at, value_pool);
-    });
+    encoder(in, out).dispatch(
+        [rows, keys = RowMajor(in[2]), values = RowMajor(in[3]),
+         slots = RowMajor(in[4]), key_pool = out[0].data<char>(),
+         value_pool = out[1].data<char>()]() mutable {
+          const auto* at = static_cast<const int32_t*>(slots.data());
+          copy_rows(rows, keys.data(), at, key_pool);
+          copy_rows(rows, values.data(), at, value_pool);
+        });
   }
 };
 

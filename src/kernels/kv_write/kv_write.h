@@ -12,7 +12,8 @@ namespace mx = mlx::core;
 // (blocks, block_tokens, G, D); slot = block * block_tokens + place. Returns
 // the pools' new handles: the same memory, ordered after the write; whoever
 // reads must take these. Never copies a pool, however many steps are in
-// flight. Rows are rounded to the pools' type. Lazy.
+// flight. Rows are rounded to the pools' type. Lazy. Engine thread only, as is
+// the reference.
 std::pair<mx::array, mx::array> kv_write(
     const mx::array& key_pool,
     const mx::array& value_pool,

@@ -1,7 +1,5 @@
 #include "kernels/linear/linear.h"
 
-#include <mlx/backend/cpu/encoder.h>
-
 #include "base/check.h"
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
@@ -22,15 +20,10 @@ class Linear : public CpuPrimitive {
   void eval_cpu(
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
     allocate(out[0]);
-    auto& encoder = mx::cpu::get_command_encoder(stream());
-    for (const auto& array : in) {
-      encoder.set_input_array(array);
-    }
-    encoder.set_output_array(out[0]);
     std::vector<RowMajor> operands(in.begin() + 1, in.end());
-    encoder.dispatch([args = args(in, out[0]), x = RowMajor(in[0]),
-                      x_type = float_type(in[0].dtype()), operands,
-                      affine = affine(), biased = biased_]() mutable {
+    encoder(in, out).dispatch([args = args(in, out[0]), x = RowMajor(in[0]),
+                               x_type = float_type(in[0].dtype()), operands,
+                               affine = affine(), biased = biased_]() mutable {
       args.weight = operands[0].data();
       args.scales = affine ? operands[1].data() : nullptr;
       args.biases = affine ? operands[2].data() : nullptr;

@@ -4,8 +4,8 @@
 
 #include <optional>
 
-// Products with a weight matrix, the bulk of a model's work. Letters: T rows
-// of x, K inputs, N outputs.
+// Products with a weight matrix, the bulk of a model's work. Engine thread
+// only. Letters: T rows of x, K inputs, N outputs.
 namespace parallm {
 
 namespace mx = mlx::core;

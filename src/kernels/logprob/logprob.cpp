@@ -1,7 +1,5 @@
 #include "kernels/logprob/logprob.h"
 
-#include <mlx/backend/cpu/encoder.h>
-
 #include <algorithm>
 
 #include "kernels/cpu_primitive.h"
@@ -46,13 +44,13 @@ class ScoreTokens : public CpuPrimitive {
     const Destination to{
         out[0].data<float>(), out[1].data<int32_t>(), out[2].data<int32_t>(),
         out[3].data<float>(), out[2].shape(1)};
-    mx::cpu::get_command_encoder(stream()).dispatch(
-        [values = RowMajor(in[0]), tokens = RowMajor(in[1]),
-         vocab = in[0].shape(1), rows = rows_, to]() mutable {
-          score_all(
-              static_cast<const float*>(values.data()),
-              static_cast<const int32_t*>(tokens.data()), vocab, rows, to);
-        });
+    encoder(in, out).dispatch([values = RowMajor(in[0]),
+                               tokens = RowMajor(in[1]), vocab = in[0].shape(1),
+                               rows = rows_, to]() mutable {
+      score_all(
+          static_cast<const float*>(values.data()),
+          static_cast<const int32_t*>(tokens.data()), vocab, rows, to);
+    });
   }
 
  private:

@@ -1,7 +1,5 @@
 #include "kernels/paged_attention/paged_attention.h"
 
-#include <mlx/backend/cpu/encoder.h>
-
 #include "base/check.h"
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
@@ -19,14 +17,9 @@ class PagedAttentionCpu : public CpuPrimitive {
   void eval_cpu(
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
     allocate(out[0]);
-    auto& encoder = mx::cpu::get_command_encoder(stream());
-    for (const auto& array : in) {
-      encoder.set_input_array(array);
-    }
-    encoder.set_output_array(out[0]);
-    encoder.dispatch([args = args(in, out[0]), q = RowMajor(in[0]),
-                      tables = RowMajor(in[3]), rows = RowMajor(in[4]),
-                      positions = RowMajor(in[5])]() mutable {
+    encoder(in, out).dispatch([args = args(in, out[0]), q = RowMajor(in[0]),
+                               tables = RowMajor(in[3]), rows = RowMajor(in[4]),
+                               positions = RowMajor(in[5])]() mutable {
       args.q = q.data();
       args.tables = static_cast<const int32_t*>(tables.data());
       args.token_rows = static_cast<const int32_t*>(rows.data());

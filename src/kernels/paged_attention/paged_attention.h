@@ -31,6 +31,7 @@ struct PagedAttentionOptions {
 // q (T, H, D), pools (blocks, block_tokens, G, D) -> (T, H, D) of q's type.
 // Sums in float32. Each (token, head) is summed in one order that depends on
 // its own position alone: the same bits in any batch, chunked or not. Lazy.
+// Engine thread only, as is the reference.
 mx::array paged_attention(
     const mx::array& q,
     const mx::array& key_pool,

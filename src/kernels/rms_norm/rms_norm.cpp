@@ -1,7 +1,5 @@
 #include "kernels/rms_norm/rms_norm.h"
 
-#include <mlx/backend/cpu/encoder.h>
-
 #include <cmath>
 
 #include "base/check.h"
@@ -56,10 +54,6 @@ class RmsNorm : public CpuPrimitive {
   void eval_cpu(
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
     allocate(out[0]);
-    auto& encoder = mx::cpu::get_command_encoder(stream());
-    encoder.set_input_array(in[0]);
-    encoder.set_input_array(in[1]);
-    encoder.set_output_array(out[0]);
     RmsNormArgs args{
         .x = nullptr,
         .type = float_type(in[0].dtype()),
@@ -69,7 +63,7 @@ class RmsNorm : public CpuPrimitive {
         .rows = in[0].shape(0),
         .width = in[0].shape(1),
         .eps = eps_};
-    encoder.dispatch(
+    encoder(in, out).dispatch(
         [args, x = RowMajor(in[0]), weight = RowMajor(in[1])]() mutable {
           args.x = x.data();
           args.weight = weight.data();

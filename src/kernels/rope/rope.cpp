@@ -1,7 +1,5 @@
 #include "kernels/rope/rope.h"
 
-#include <mlx/backend/cpu/encoder.h>
-
 #include <cmath>
 
 #include "base/check.h"
@@ -75,11 +73,6 @@ class Rope : public CpuPrimitive {
   void eval_cpu(
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
     allocate(out[0]);
-    auto& encoder = mx::cpu::get_command_encoder(stream());
-    for (const auto& array : in) {
-      encoder.set_input_array(array);
-    }
-    encoder.set_output_array(out[0]);
     RopeArgs args{
         .type = float_type(in[0].dtype()),
         .pairs = pairs_,
@@ -90,8 +83,9 @@ class Rope : public CpuPrimitive {
         .positions = nullptr,
         .frequencies = nullptr,
         .out = out[0].data<char>()};
-    encoder.dispatch([args, x = RowMajor(in[0]), positions = RowMajor(in[1]),
-                      frequencies = RowMajor(in[2])]() mutable {
+    encoder(in, out).dispatch([args, x = RowMajor(in[0]),
+                               positions = RowMajor(in[1]),
+                               frequencies = RowMajor(in[2])]() mutable {
       args.x = x.data();
       args.positions = static_cast<const int32_t*>(positions.data());
       args.frequencies = static_cast<const float*>(frequencies.data());

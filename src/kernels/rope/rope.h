@@ -14,7 +14,8 @@ enum class RopePairs : uint8_t {
 
 // Turns each pair i of x (T, H, D) by positions[t] * frequencies[i] radians
 // -> (T, H, D) of x's type. positions (T) int32, frequencies (D / 2) float32.
-// In float32, each token by itself. Lazy.
+// In float32, each token by itself. Lazy. Engine thread only, as is the
+// reference.
 mx::array rope(
     const mx::array& x,
     const mx::array& positions,

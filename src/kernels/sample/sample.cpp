@@ -1,7 +1,5 @@
 #include "kernels/sample/sample.h"
 
-#include <mlx/backend/cpu/encoder.h>
-
 #include <algorithm>
 
 #include "kernels/cpu_primitive.h"
@@ -47,11 +45,10 @@ class DrawTokens : public CpuPrimitive {
     const Destination to{
         out[0].data<int32_t>(), out[1].data<int32_t>(),
         out.size() > 2 ? out[2].data<float>() : nullptr};
-    mx::cpu::get_command_encoder(stream()).dispatch(
-        [logits = RowMajor(in[0]), vocab = in[0].shape(1), rows = rows_,
-         to]() mutable {
-          draw_all(static_cast<const float*>(logits.data()), vocab, *rows, to);
-        });
+    encoder(in, out).dispatch([logits = RowMajor(in[0]), vocab = in[0].shape(1),
+                               rows = rows_, to]() mutable {
+      draw_all(static_cast<const float*>(logits.data()), vocab, *rows, to);
+    });
   }
 
  private:

@@ -1,7 +1,5 @@
 #include "kernels/swiglu/swiglu.h"
 
-#include <mlx/backend/cpu/encoder.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -36,14 +34,10 @@ class SwiGlu : public CpuPrimitive {
   void eval_cpu(
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
     allocate(out[0]);
-    auto& encoder = mx::cpu::get_command_encoder(stream());
-    encoder.set_input_array(in[0]);
-    encoder.set_input_array(in[1]);
-    encoder.set_output_array(out[0]);
-    encoder.dispatch([gate = RowMajor(in[0]), up = RowMajor(in[1]),
-                      type = float_type(out[0].dtype()),
-                      to = out[0].data<char>(),
-                      size = out[0].size()]() mutable {
+    encoder(in, out).dispatch([gate = RowMajor(in[0]), up = RowMajor(in[1]),
+                               type = float_type(out[0].dtype()),
+                               to = out[0].data<char>(),
+                               size = out[0].size()]() mutable {
       swiglu_values(type, gate.data(), up.data(), to, size);
     });
   }
