@@ -55,7 +55,8 @@ struct Runtime::Parts {
         chat_template(load_template(config.model, *tokenizer)),
         metrics(config.log.metrics_prefix),
         pool(text_threads(config, machine)),
-        server(server_options(config, machine), make_failure_body()),
+        options(server_options(config, machine)),
+        server(options, make_failure_body()),
         relay(
             server.shards(),
             [this](int shard, std::function<void()> work) {
@@ -112,6 +113,7 @@ struct Runtime::Parts {
     context.admits = [this] {
       return delivery.queued_jobs() < config.engine.max_queue;
     };
+    context.api_keys = options.api_keys;
     context.metrics = [this] { return metrics.render(figures_of(status)); };
     return context;
   }
@@ -133,6 +135,7 @@ struct Runtime::Parts {
   EngineStatus status;
   ServerMetrics metrics;
   http::WorkPool pool;
+  const http::ServerOptions options;
   http::Server server;
   EventRelay relay;
   Delivery delivery;

@@ -116,11 +116,25 @@ std::map<std::string, json::array> joined_logprobs(const Events& events) {
   return joined;
 }
 
-// The blank of " the" may be seen before the rest, which a stop string holds.
-TEST(Completions, ListTheSameLogprobsInStreamsThatHoldTextBack) {
-  SiteSettings settings;
-  settings.story = " the end";
-  Site site(settings);
+// The JSON objects of a stream, read as the client got it: between the lines
+// of chunked encoding.
+Events raw_events(const std::string& bytes) {
+  Events events;
+  size_t at = bytes.find("data: {");
+  while (at != std::string::npos) {
+    const auto begin = at + 6;
+    const auto end = bytes.find("\n\n", begin);
+    events.chunks.push_back(
+        json::parse(bytes.substr(begin, end - begin)).as_object());
+    at = bytes.find("data: {", end);
+  }
+  return events;
+}
+
+// The first token is " the", whose blank is shown while the rest may still
+// become the stop string "then".
+void expect_same_logprobs(SiteSettings settings) {
+  Site site(std::move(settings));
   const auto fields = [](bool stream) {
     return completion_body(
         {{"logprobs", 0}, {"stop", "then"}, {"stream", stream}});
@@ -133,25 +147,27 @@ TEST(Completions, ListTheSameLogprobsInStreamsThatHoldTextBack) {
   auto client = site.connect();
   client.send(http::testing::post(kPath, json::serialize(fields(true))));
   site.brake.allow(1);
-  const auto head = client.read_until(R"("text":" ")");
-  ASSERT_TRUE(head.ends_with(R"("text":" ")"));
+  const auto begun = client.read_until(R"("text":" ")");
+  ASSERT_TRUE(begun.ends_with(R"("text":" ")"));
   site.brake.release();
-  // In chunked encoding the events stand between lines of sizes.
-  const auto rest = client.read_until("[DONE]");
-  const auto body = head.substr(head.find("data: ")) + rest;
-  Events events;
-  size_t at = body.find("data: {");
-  while (at != std::string::npos) {
-    const auto end = body.find("\n\n", at);
-    events.chunks.push_back(
-        json::parse(body.substr(at + 6, end - at - 6)).as_object());
-    at = body.find("data: {", end);
-  }
-  const auto joined = joined_logprobs(events);
+  const auto joined =
+      joined_logprobs(raw_events(begun + client.read_until("[DONE]")));
   for (const auto& member : logprobs) {
     EXPECT_EQ(joined.at(std::string(member.key())), member.value().as_array())
         << member.key();
   }
+}
+
+TEST(Completions, ListTheSameLogprobsInStreamsThatHoldTextBack) {
+  expect_same_logprobs({.story = " the end"});
+}
+
+TEST(Completions, ListTheSameLogprobsWhereAStopCutsTheFirstToken) {
+  const auto pieces = std::string(PARALLM_TEST_DATA) + "/tokenizers/pieces";
+  expect_same_logprobs(
+      {.story = "then",
+       .tokenizer = Tokenizer::load(pieces),
+       .has_template = false});
 }
 
 TEST(Completions, EchoesThePromptWithItsScores) {

@@ -94,6 +94,7 @@ struct SiteSettings {
   ApiLimits limits{};
   DeliveryLimits delivery{};
   std::string story{kStory};
+  std::shared_ptr<const Tokenizer> tokenizer = tiny_tokenizer();
   bool has_template = true;
   int failing_step = 0; // counted from 1; 0: none
   int vocab = 0;        // of the model; 0: that of the tokenizer
@@ -105,12 +106,12 @@ class Site {
  public:
   explicit Site(SiteSettings settings = {})
       : settings_(std::move(settings)),
-        story_(tiny_tokenizer()->encode(
+        story_(settings_.tokenizer->encode(
             settings_.story, {.add_special_tokens = false})),
         server_(server_options(settings_), make_failure_body()),
         delivery_(
             server_.shards(),
-            tiny_tokenizer(),
+            settings_.tokenizer,
             settings_.delivery,
             status,
             [this](EngineCommand command) {
@@ -180,13 +181,13 @@ class Site {
         .created = 1700000000,
         .root = "tiny-chat",
         .max_model_len = kContext,
-        .vocab =
-            settings_.vocab > 0 ? settings_.vocab : tiny_tokenizer()->vocab(),
+        .vocab = settings_.vocab > 0 ? settings_.vocab
+                                     : settings_.tokenizer->vocab(),
         .system_fingerprint = "fp_0123456789ab",
         .end_tokens = {kEos}};
     app.limits = settings_.limits;
     app.api_keys = settings_.api_keys;
-    app.tokenizer = tiny_tokenizer();
+    app.tokenizer = settings_.tokenizer;
     if (settings_.has_template) {
       app.chat_template = ChatTemplate::load(model_folder(), *app.tokenizer);
     }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstring>
 #include <future>
 #include <numeric>
@@ -330,6 +331,9 @@ TEST_F(RunnerTest, AnUnsatisfiableMaskFailsItsRowOnly) {
   EXPECT_THAT(result.rows[1].accepted, SizeIs(1));
 }
 
+// How long a primitive waits for its gate: a bug that keeps it shut fails.
+constexpr std::chrono::seconds kMostWait{20};
+
 // A primitive that fails: when it is put on the stream, or when it runs.
 class Failing : public CpuPrimitive {
  public:
@@ -348,7 +352,7 @@ class Failing : public CpuPrimitive {
     allocate(out[0]);
     encoder(in, out).dispatch([go = go_] {
       if (go.valid()) {
-        go.wait();
+        go.wait_for(kMostWait);
       }
       throw std::runtime_error("run");
     });
@@ -378,7 +382,8 @@ class Held : public CpuPrimitive {
     encoder(in, out).dispatch([go = go_, from = RowMajor(in[0]),
                                to = out[0].data<char>(),
                                bytes = out[0].nbytes()]() mutable {
-      go.wait();
+      PARALLM_CHECK(
+          go.wait_for(kMostWait) == std::future_status::ready, "shut");
       std::memcpy(to, from.data(), bytes);
     });
   }

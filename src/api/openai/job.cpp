@@ -131,12 +131,16 @@ std::vector<std::vector<TokenId>> bad_words_of(
   return words;
 }
 
-// A few times the bytes of the longest token for each of the context: what a
-// tokenizer drops or folds together does not count against the client.
+// Text beyond it is not worth the work of encoding it: a few times the bytes of
+// the longest token for each of the context (what a tokenizer drops or folds
+// together does not count against the client), and at most what a template may
+// render, some seconds of a text thread.
 size_t max_text_bytes(const AppContext& app) {
   constexpr size_t kSlack = 4;
-  return kSlack * size_t(app.card.max_model_len) *
-         app.tokenizer->longest_token_bytes();
+  constexpr size_t kMost = 8 << 20;
+  return std::min(
+      kMost, kSlack * size_t(app.card.max_model_len) *
+                 app.tokenizer->longest_token_bytes());
 }
 
 EncodeRules encode_rules(
@@ -401,16 +405,6 @@ Request with_defaults(const SamplingDefaults& defaults) {
   return request;
 }
 
-Check check_choices(const AnswerSpec& spec, size_t prompts, int limit) {
-  const auto choices = prompts * size_t(spec.candidates);
-  if (choices <= size_t(limit)) {
-    return {};
-  }
-  return invalid_value(
-      "n", fmt::format("{} choices in all", choices),
-      fmt::format("at most {}", limit));
-}
-
 Result<Prompts, ApiError> encode_inputs(
     const CompletionRequest& request, const AppContext& app) {
   const auto rules = encode_rules(request, true, app);
@@ -447,9 +441,6 @@ Result<Prepared, ApiError> plan_chat(
     const ChatRequest& request, const Service& service) {
   const auto& app = service.app;
   auto spec = chat_spec(request, app);
-  if (auto wrong = check_choices(spec, 1, app.limits.max_choices)) {
-    return *wrong;
-  }
   auto prompt = encode_chat(
       request.prompt, encode_rules(request, false, app), app,
       service.knows_developer);
@@ -467,10 +458,6 @@ Result<Prepared, ApiError> plan_chat(
 Result<Prepared, ApiError> plan_completion(
     const CompletionRequest& request, const AppContext& app) {
   auto spec = completion_spec(request, app);
-  if (auto wrong =
-          check_choices(spec, request.prompts.size(), app.limits.max_choices)) {
-    return *wrong;
-  }
   auto prompts = encode_inputs(request, app);
   if (!prompts) {
     return prompts.error();

@@ -12,7 +12,8 @@ namespace {
 
 using Encoded = Result<EncodedPrompt, ApiError>;
 
-// Some seconds of a text thread; no context here bounds the work.
+// Some seconds of a text thread; no context bounds the work here. Templates
+// have the same bound on what they render.
 constexpr size_t kMaxTextBytes = 8 << 20;
 
 // A prompt as text; unlike one to generate from it may be empty.
@@ -32,8 +33,7 @@ Encoded encode(const TokenizeRequest& request, const Service& service) {
     return encode_plain(request, service.app);
   }
   const EncodeRules rules{
-      .add_special_tokens = request.add_special_tokens.value_or(false),
-      .max_text_bytes = kMaxTextBytes};
+      .add_special_tokens = request.add_special_tokens.value_or(false)};
   return encode_chat(
       request.prompt, rules, service.app, service.knows_developer);
 }
