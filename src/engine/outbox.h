@@ -30,8 +30,10 @@ class Outbox {
     std::vector<ShardEvents> taken;
     for (size_t shard = 0; shard < shards_.size(); ++shard) {
       if (!shards_[shard].empty()) {
+        const size_t likely = shards_[shard].size(); // next time as well
         taken.push_back(
             {static_cast<int>(shard), std::exchange(shards_[shard], {})});
+        shards_[shard].reserve(likely);
       }
     }
     return taken;
