@@ -34,8 +34,8 @@ MAY_KNOW = {
 # not named here (the standard library, fmt/format.h, POSIX) is open to all.
 LIBRARIES = {
     "mlx": "kernels nn models kvstore sampling runner",
-    "boost/asio": "http runtime",
-    "boost/beast": "http runtime",
+    "boost/asio": "http",
+    "boost/beast": "http",
     "boost/json": "api config nn",
     "openssl": "http",
     "parallm_bridge.h": "text",
