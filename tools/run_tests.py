@@ -75,7 +75,7 @@ def run(command, report, count, label):
 
 def checks(count, _):
     for name in ("check_includes.py src", "check_format.sh",
-                 "check_headers.sh build/dev"):
+                 "check_headers.py build/dev"):
         tool, *rest = name.split()
         path = ROOT / "tools" / tool
         prefix = [sys.executable] if tool.endswith(".py") else ["bash"]

@@ -1,6 +1,7 @@
 #include "cache/prefix_index.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -25,17 +26,14 @@ PrefixKey child_key(PrefixKey parent, std::span<const TokenId> tokens) {
 PrefixIndex::PrefixIndex(int num_blocks, int block_tokens)
     : block_tokens_(static_cast<size_t>(block_tokens)),
       entries_(static_cast<size_t>(num_blocks)),
-      tokens_(entries_.size() * block_tokens_) {
+      tokens_(entries_.size() * block_tokens_),
+      buckets_(std::bit_ceil(entries_.size()), kNoBlock) {
 }
 
 BlockId PrefixIndex::find(
     PrefixKey key, PrefixKey parent, std::span<const TokenId> tokens) const {
-  const auto found = blocks_.find(key);
-  if (found == blocks_.end()) {
-    return kNoBlock;
-  }
-  const BlockId block = found->second;
-  const bool same = entry(block).parent == parent &&
+  const BlockId block = block_of(key);
+  const bool same = block != kNoBlock && entry(block).parent == parent &&
                     std::ranges::equal(tokens_of(block), tokens);
   return same ? block : kNoBlock;
 }
@@ -48,18 +46,35 @@ bool PrefixIndex::insert(
   PARALLM_CHECK(
       !contains(block) && tokens.size() == block_tokens_,
       "block {} with {} tokens", block, tokens.size());
-  if (!blocks_.emplace(key, block).second) {
+  if (block_of(key) != kNoBlock) {
     return false;
   }
-  entries_[static_cast<size_t>(block)] = {key, parent, true};
+  BlockId& first = bucket(key);
+  entries_[static_cast<size_t>(block)] = {key, parent, first, true};
+  first = block;
   std::ranges::copy(tokens, tokens_of(block).begin());
+  ++size_;
   return true;
 }
 
 void PrefixIndex::erase(BlockId block) {
   PARALLM_CHECK(contains(block), "block {} has no key", block);
-  blocks_.erase(entry(block).key);
-  entries_[static_cast<size_t>(block)].used = false;
+  Entry& gone = entries_[static_cast<size_t>(block)];
+  BlockId* link = &bucket(gone.key);
+  while (*link != block) {
+    link = &entries_[static_cast<size_t>(*link)].next;
+  }
+  *link = gone.next;
+  gone.used = false;
+  --size_;
+}
+
+BlockId PrefixIndex::block_of(PrefixKey key) const {
+  BlockId block = buckets_[key & (buckets_.size() - 1)];
+  while (block != kNoBlock && entry(block).key != key) {
+    block = entry(block).next;
+  }
+  return block;
 }
 
 const PrefixIndex::Entry& PrefixIndex::entry(BlockId block) const {

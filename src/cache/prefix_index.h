@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "cache/block_id.h"
@@ -42,22 +41,30 @@ class PrefixIndex {
 
   void erase(BlockId block);
   bool contains(BlockId block) const { return entry(block).used; }
-  int size() const { return static_cast<int>(blocks_.size()); }
+  int size() const { return size_; }
 
  private:
+  // A hash table without a node to allocate: the blocks whose keys fall into
+  // one bucket are linked through their entries.
   struct Entry {
     PrefixKey key = 0;
     PrefixKey parent = 0;
+    BlockId next = kNoBlock; // in the bucket
     bool used = false;
   };
   const Entry& entry(BlockId block) const;
+  BlockId& bucket(PrefixKey key) {
+    return buckets_[key & (buckets_.size() - 1)];
+  }
+  BlockId block_of(PrefixKey key) const;
   std::span<TokenId> tokens_of(BlockId block);
   std::span<const TokenId> tokens_of(BlockId block) const;
 
   size_t block_tokens_;
-  std::vector<Entry> entries_;  // by block
-  std::vector<TokenId> tokens_; // (num_blocks, block_tokens)
-  std::unordered_map<PrefixKey, BlockId> blocks_;
+  std::vector<Entry> entries_;   // by block
+  std::vector<TokenId> tokens_;  // (num_blocks, block_tokens)
+  std::vector<BlockId> buckets_; // first of each; a power of two of them
+  int size_ = 0;
 };
 
 } // namespace parallm

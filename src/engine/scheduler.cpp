@@ -161,7 +161,7 @@ void Scheduler::commit(const StepPlan& plan, StepResult result, double now_ms) {
     --seq.in_flight;
     seq.pending_tokens -= row.heads.sample;
     if (seq.state != SequenceState::kFinished) { // else it ran in vain
-      commit_row(seq, row, std::move(result.rows[i]), now_ms);
+      commit_row(seq, row, result.rows[i], now_ms);
     }
     settle(seq);
   }
@@ -198,7 +198,7 @@ Sequence& Scheduler::sequence_of(const StepRow& row) const {
 }
 
 void Scheduler::commit_row(
-    Sequence& seq, const StepRow& row, RowResult result, double now_ms) {
+    Sequence& seq, const StepRow& row, RowResult& result, double now_ms) {
   if (const auto error = complaint(row, result); !error.empty()) {
     const auto reason = result.unsatisfiable ? FinishReason::kUnsatisfiable
                                              : FinishReason::kError;

@@ -85,8 +85,9 @@ class Scheduler {
   int coming_blocks(const Sequence& seq) const;
 
   // commit
+  // Takes what it needs out of the result.
   void commit_row(
-      Sequence& seq, const StepRow& row, RowResult result, double now_ms);
+      Sequence& seq, const StepRow& row, RowResult& result, double now_ms);
   void take_token(
       Sequence& seq, TokenId token, TokenEvent event, double now_ms);
   void hash_blocks(Sequence& seq);

@@ -20,11 +20,12 @@ SlotChange open_slot(const Sequence& seq) {
       .prompt_tokens = seq.history.prompt_tokens(),
       .history = seq.history.copy(0, seq.length()),
       .sampling = request.sampling,
-      .min_new_tokens = request.min_new_tokens,
-      .ending_tokens = request.end_tokens};
-  open.ending_tokens.insert(
-      open.ending_tokens.end(), request.stop_tokens.begin(),
-      request.stop_tokens.end());
+      .min_new_tokens = request.min_new_tokens};
+  open.ending_tokens.reserve(
+      request.end_tokens.size() + request.stop_tokens.size());
+  std::ranges::copy(request.end_tokens, std::back_inserter(open.ending_tokens));
+  std::ranges::copy(
+      request.stop_tokens, std::back_inserter(open.ending_tokens));
   return open;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -67,7 +68,8 @@ struct StepPlan {
 };
 
 struct RowResult {
-  std::vector<TokenId> accepted{};              // 0, 1 or more
+  // 0, 1 or a few; in place, as every row of every step has one.
+  boost::container::small_vector<TokenId, 2> accepted{};
   std::vector<TokenLogprobs> logprobs{};        // of accepted, if asked for
   std::vector<TokenLogprobs> prompt_logprobs{}; // of the tokens after
                                                 // begin .. end-1

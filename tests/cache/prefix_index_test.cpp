@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
+
 #include "base/check.h"
 
 namespace parallm {
@@ -27,6 +30,31 @@ TEST(PrefixIndex, KeepsTheFirstBlockOfAKey) {
   index.erase(0);
   EXPECT_EQ(index.find(99, 7, Tokens{1, 2}), kNoBlock);
   EXPECT_TRUE(index.insert(1, 99, 7, Tokens{1, 2}));
+}
+
+// Few keys, so that buckets are shared and emptied from every end.
+TEST(PrefixIndex, AgreesWithAMapWhateverComesAndGoes) {
+  constexpr int kBlocks = 13;
+  PrefixIndex index(kBlocks, 1);
+  std::map<PrefixKey, BlockId> expected;
+  std::mt19937 random(1);
+  for (int i = 0; i < 20000; ++i) {
+    const auto block = BlockId(random() % kBlocks);
+    const PrefixKey key = (random() % 5) + 16 * (random() % 3);
+    if (index.contains(block)) {
+      index.erase(block);
+      std::erase_if(expected, [&](auto& kept) { return kept.second == block; });
+    } else {
+      ASSERT_EQ(
+          index.insert(block, key, key + 1, Tokens{TokenId(key)}),
+          expected.emplace(key, block).second);
+    }
+    ASSERT_EQ(index.size(), int(expected.size()));
+    const auto found = expected.find(key);
+    ASSERT_EQ(
+        index.find(key, key + 1, Tokens{TokenId(key)}),
+        found == expected.end() ? kNoBlock : found->second);
+  }
 }
 
 TEST(PrefixIndex, RefusesPartOfABlock) {
