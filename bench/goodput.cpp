@@ -104,7 +104,7 @@ int run(const Options& options) {
   for (int round = 0; round <= options.rounds; ++round) {
     bare.push_back(BareLoop(options).rate());
     Runtime runtime(config_of(options));
-    runtime.listen();
+    runtime.wait_loaded();
     served.push_back(served_rate(options, runtime.port()));
     if (round == 0) { // warms the files' pages
       bare.clear();

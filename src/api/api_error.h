@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // The client's fault, or our load: a value, never an exception. How it is

@@ -5,6 +5,7 @@
 
 #include "http/exchange.h"
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // x-parallm-inert: the paths of fields without effect, comma-separated.

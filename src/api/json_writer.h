@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+// One thread at a time.
 namespace parallm {
 
 // Text -> the inside of a JSON string, appended. UTF-8 passes as it is.

@@ -6,6 +6,7 @@
 #include "api/context.h"
 #include "http/route.h"
 
+// Main thread, at the start.
 namespace parallm {
 
 // The whole HTTP surface. `app` must outlive the server.

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // Where the first byte that is not part of well-formed UTF-8 stands; npos:

@@ -11,6 +11,7 @@
 
 // One JSON value -> a plain value of a stated type and range, or the 400 that
 // says what came, what was expected, and where.
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // A value and where in the body it stands.

@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // Our own mistake, never the user's: a broken invariant. Caught around one

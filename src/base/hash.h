@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // Finaliser of SplitMix64 (Steele, Lea, Flood 2014): every input bit changes

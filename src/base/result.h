@@ -3,6 +3,7 @@
 #include <utility>
 #include <variant>
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // Either a value or the reason there is none. (C++20 has no std::expected.)

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // The number of a block of key/value memory. Nothing but its holders and the

@@ -1,5 +1,6 @@
 #pragma once
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // How the key/value memory is cut; constant once the model is loaded.

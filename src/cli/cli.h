@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+// Main thread, at the start.
 namespace parallm {
 
 // One subcommand of `parallm`; a new one is a file and a line in the table.

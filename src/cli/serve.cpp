@@ -30,7 +30,7 @@ class EndSignals {
     sigemptyset(&set_);
     sigaddset(&set_, SIGTERM);
     sigaddset(&set_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    hold();
     std::signal(SIGPIPE, SIG_IGN); // a lost client is an error code, no end
   }
 
@@ -45,6 +45,7 @@ class EndSignals {
     return 0;
   }
 
+  void hold() const { pthread_sigmask(SIG_BLOCK, &set_, nullptr); }
   // From here on a signal ends the process at once.
   void let_through() const { pthread_sigmask(SIG_UNBLOCK, &set_, nullptr); }
 
@@ -101,7 +102,11 @@ int serve(const ParsedConfig& parsed) {
   log_warnings(parsed);
   set_up_mlx();
   Runtime runtime(parsed.config);
-  runtime.listen();
+  log::info(
+      "loading; {}/health/ready tells when it is done", runtime.address());
+  signals.let_through(); // there is nobody yet to be answered
+  runtime.wait_loaded();
+  signals.hold();
   log::info("listening on {}", runtime.address());
   const int signal = signals.wait(runtime);
   signals.let_through();

@@ -5,6 +5,7 @@
 
 #include "config/parse.h"
 
+// Main thread, at the start.
 namespace parallm {
 
 // Flags, environment and file of this process. Throws StartError.

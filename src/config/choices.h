@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 // Settings that are one word out of a few, and the words. Plain values.
+// Main thread, at the start.
 namespace parallm {
 
 enum class WeightType : uint8_t { kCheckpoint, kF32, kF16, kBF16 };

@@ -6,6 +6,7 @@
 
 #include "config/given.h"
 
+// Main thread, at the start.
 namespace parallm {
 
 inline constexpr auto kDefaultConfigFile = "parallm.toml";

@@ -5,6 +5,7 @@
 
 #include "config/given.h"
 
+// Main thread, at the start.
 namespace parallm {
 
 // What to do with the settings.

@@ -5,6 +5,7 @@
 
 #include "config/schema.h"
 
+// Main thread, at the start.
 namespace parallm {
 
 // Later ones win.

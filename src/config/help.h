@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+// Main thread, at the start.
 namespace parallm {
 
 // `program`: "parallm serve" or "mlx_parallm_serve".

@@ -2,6 +2,7 @@
 
 #include <string>
 
+// Main thread, at the start.
 namespace parallm {
 
 // JSON Schema (2020-12) of the configuration file: every key that it may

@@ -11,6 +11,7 @@
 #include "config/flags.h"
 #include "config/variables.h"
 
+// Main thread, at the start.
 namespace parallm {
 
 // Where a setting's value comes from.

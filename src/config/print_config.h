@@ -4,6 +4,7 @@
 
 #include "config/parse.h"
 
+// Main thread, at the start.
 namespace parallm {
 
 // The settings in force as TOML, each with a comment that says who set it.

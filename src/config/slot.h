@@ -10,6 +10,7 @@
 
 // Where a setting is stored and how its value is spelled: both follow from the
 // member's C++ type, so that the table of settings says neither.
+// Main thread, at the start.
 namespace parallm {
 
 enum class Kind : uint8_t {

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+// Main thread, at the start.
 namespace parallm {
 
 // The name that was probably meant; "" if none is close.

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+// Main thread, at the start.
 namespace parallm {
 
 // Throws StartError: 66 if there is no such file, 77 if we may not read it.

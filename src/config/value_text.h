@@ -6,6 +6,7 @@
 #include <string_view>
 
 // Values as people write them, and back. Strict: the whole text or nothing.
+// Main thread, at the start.
 namespace parallm {
 
 std::optional<int64_t> parse_integer(std::string_view text);

@@ -6,6 +6,7 @@
 
 #include "config/given.h"
 
+// Main thread, at the start.
 namespace parallm {
 
 using Environment = std::map<std::string, std::string>;

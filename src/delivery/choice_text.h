@@ -8,6 +8,7 @@
 #include "text/detokenizer.h"
 #include "text/stop_matcher.h"
 
+// One thread at a time.
 namespace parallm {
 
 // The tokens of one choice on their way to text. Its shard only. `rules` and

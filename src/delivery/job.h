@@ -10,6 +10,7 @@
 #include "delivery/choice_text.h"
 
 // What a shard knows about one answer being written. Its shard only.
+// Shard thread only.
 namespace parallm {
 
 struct Choice {

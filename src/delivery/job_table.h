@@ -5,6 +5,7 @@
 
 #include "delivery/job.h"
 
+// Shard thread only.
 namespace parallm {
 
 // The prompts that the engine has not finished, by RequestId, in constant

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+// One thread at a time.
 namespace parallm {
 
 // How fast jobs have been leaving the queue, over the last two minutes or so

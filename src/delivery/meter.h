@@ -5,6 +5,7 @@
 #include "delivery/job.h"
 #include "metrics/server_metrics.h"
 
+// One thread at a time.
 namespace parallm {
 
 // What a shard counts while it delivers. Gathers for one list of events, then

@@ -5,6 +5,7 @@
 #include "cache/prefix_index.h"
 #include "core/types.h"
 
+// Engine thread only.
 namespace parallm {
 
 struct Sequence;

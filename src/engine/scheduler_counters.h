@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // Sums since the start, for the metrics.

@@ -1,5 +1,6 @@
 #pragma once
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // Set once, after the model is loaded.

@@ -6,6 +6,7 @@
 #include "engine/step.h"
 #include "engine/token_history.h"
 
+// Engine thread only.
 namespace parallm {
 
 enum class SequenceState : uint8_t {

@@ -12,6 +12,7 @@
 // The step as a value: built afresh each time, no pointers into anybody's
 // state, so that it can be logged, replayed and sent to another rank.
 // Letters: T tokens and R rows of a step.
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 enum class SeqId : uint64_t {};

@@ -5,6 +5,7 @@
 
 #include "core/types.h"
 
+// Engine thread only.
 namespace parallm {
 
 // A prompt, which the choices of a request share, and what one choice has

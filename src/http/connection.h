@@ -14,6 +14,7 @@
 #include "http/site.h"
 #include "http/transport.h"
 
+// On the shard of its connection.
 namespace parallm::http {
 
 // What a connection knows of its shard.

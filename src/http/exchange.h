@@ -9,6 +9,7 @@
 #include "http/task.h"
 
 // One request and its answer, as the handlers see it. Knows no LLM word.
+// On the shard of its connection.
 namespace parallm::http {
 
 struct Request {

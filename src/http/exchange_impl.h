@@ -2,6 +2,7 @@
 
 #include "http/exchange.h"
 
+// On the shard of its connection.
 namespace parallm::http {
 
 // What stands behind an Exchange: a connection, or a fake in a handler's test.

@@ -9,6 +9,7 @@
 
 #include "http/server_options.h"
 
+// Main thread, at the start.
 namespace parallm::http {
 
 using Acceptor =

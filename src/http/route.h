@@ -7,6 +7,7 @@
 
 #include "http/exchange.h"
 
+// Plain values and functions without state: any thread.
 namespace parallm::http {
 
 // Called on every shard, on several at once.

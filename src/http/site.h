@@ -22,7 +22,8 @@ struct ResponseRecord {
 // After each answer, on its shard.
 using ResponseHook = std::function<void(const ResponseRecord&)>;
 
-// What all connections of a server go by. Constant once it has started.
+// What all connections of a server go by. Constant once it has started, then
+// read on any thread.
 struct Site {
   ServerOptions options{};
   Router router{};

@@ -2,6 +2,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+// On the shard of its connection.
 namespace parallm::http {
 
 // A coroutine on a shard. Arguments by value; never a capturing lambda.

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+// Main thread, at the start.
 namespace parallm::http {
 
 // TLS 1.2 or newer with this certificate chain and key, both PEM. Throws

@@ -10,6 +10,7 @@
 
 #include "http/task.h"
 
+// On the shard of its connection.
 namespace parallm::http {
 
 using Socket = boost::asio::generic::stream_protocol::socket;

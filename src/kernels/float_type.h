@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "kernels/floats.h"
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 inline FloatType float_type(mlx::core::Dtype dtype) {

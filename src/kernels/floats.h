@@ -7,6 +7,7 @@
 
 // The three float types of checkpoints and caches, to and from float32.
 // Rounding is to the nearest, ties to even. No MLX here.
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 enum class FloatType : uint8_t { kF32, kF16, kBF16 };

@@ -7,6 +7,7 @@
 // that one source serves AVX-512, AVX2 and NEON. Every sum over K elements is
 // 16 partial sums, lane i taking the elements i, i + 16, ..., then added in a
 // fixed tree: the same bits whatever tile the kernel works in. No MLX here.
+// Plain values and functions without state: any thread.
 namespace parallm::simd {
 
 inline constexpr int kLanes = 16;

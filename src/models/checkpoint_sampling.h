@@ -2,6 +2,7 @@
 
 #include <optional>
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // What generation_config.json wants where a request says nothing.

@@ -8,6 +8,7 @@
 #include "nn/quantization.h"
 #include "nn/rope_spec.h"
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // config.json of a decoder with attention and a gated MLP, checked: every

@@ -6,6 +6,7 @@
 
 #include "nn/config_json.h"
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 // How a weight is packed: affine, MLX's layout.

@@ -45,6 +45,25 @@ void describe_memory(const MemoryPlan& plan, ServerMetrics& metrics) {
 
 } // namespace
 
+// Sockets are open while this lives. What is posted to shards that have ended
+// is lost, so it ends after the engine and before what handlers use.
+class OpenDoor {
+ public:
+  OpenDoor(http::Server& server, http::WorkPool& pool)
+      : server_(server), pool_(pool) {
+    server_.start();
+  }
+  OpenDoor(const OpenDoor&) = delete;
+  ~OpenDoor() {
+    server_.stop();
+    pool_.stop();
+  }
+
+ private:
+  http::Server& server_;
+  http::WorkPool& pool_;
+};
+
 // In the order of their start; they end in the reverse.
 struct Runtime::Parts {
   explicit Parts(const ServerConfig& asked)
@@ -75,6 +94,7 @@ struct Runtime::Parts {
             },
             &metrics),
         app(make_app()),
+        door(open_door()),
         engine(
             [this](EventSink sink, EngineStatus& engine_status) {
               return make_engine(std::move(sink), engine_status);
@@ -84,18 +104,6 @@ struct Runtime::Parts {
             },
             status) {
     warn_of_extra_tokens(*tokenizer, checkpoint.geometry.vocab);
-    describe_memory(checkpoint.memory, metrics);
-    metrics.weight_version(app.card.weight_version);
-    server.set_routes(make_routes(app));
-    server.on_response(make_response_hook(config.log.requests, metrics));
-    engine.wait_ready();
-  }
-
-  // The engine before the shards: nothing is posted to those that have ended.
-  ~Parts() {
-    engine.stop();
-    server.stop();
-    pool.stop();
   }
 
   AppContext make_app() {
@@ -116,6 +124,14 @@ struct Runtime::Parts {
     context.api_keys = options.api_keys;
     context.metrics = [this] { return metrics.render(figures_of(status)); };
     return context;
+  }
+
+  OpenDoor open_door() {
+    describe_memory(checkpoint.memory, metrics);
+    metrics.weight_version(app.card.weight_version);
+    server.set_routes(make_routes(app));
+    server.on_response(make_response_hook(config.log.requests, metrics));
+    return OpenDoor(server, pool);
   }
 
   // On the engine thread.
@@ -140,21 +156,22 @@ struct Runtime::Parts {
   EventRelay relay;
   Delivery delivery;
   const AppContext app;
-  EngineThread engine;
+  const OpenDoor door; // before the engine: a taken address is told at once
+  EngineThread engine; // it loads
 };
 
 Runtime::Runtime(const ServerConfig& config)
     : parts_(std::make_unique<Parts>(config)) {
-  log::info(
-      "{} is loaded: {}, up to {} tokens, {}", parts_->app.card.id,
-      parts_->checkpoint.model_type, parts_->app.card.max_model_len,
-      parts_->checkpoint.memory.text());
 }
 
 Runtime::~Runtime() = default;
 
-void Runtime::listen() {
-  parts_->server.start();
+void Runtime::wait_loaded() {
+  parts_->engine.wait_ready();
+  log::info(
+      "{} is loaded: {}, up to {} tokens, {}", parts_->app.card.id,
+      parts_->checkpoint.model_type, parts_->app.card.max_model_len,
+      parts_->checkpoint.memory.text());
 }
 
 std::string Runtime::address() const {

@@ -5,6 +5,7 @@
 #include "text/tokenizer.h"
 #include "text/utf8_stream.h"
 
+// One thread at a time.
 namespace parallm {
 
 // Sentencepiece writes a blank before each word and drops the first of a

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+// One thread at a time.
 namespace parallm {
 
 // Finds stop strings across token borders. Its shard only. Text that may

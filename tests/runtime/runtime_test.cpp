@@ -30,7 +30,7 @@ http::testing::Answer post(const Runtime& runtime, const std::string& body) {
 
 TEST(Runtime, AnswersFromACheckpointAndEndsAtOnceWhenIdle) {
   Runtime runtime(tiny_chat());
-  runtime.listen();
+  runtime.wait_loaded();
   EXPECT_THAT(
       runtime.address(),
       HasSubstr("http://127.0.0.1:" + std::to_string(runtime.port())));
@@ -43,7 +43,7 @@ TEST(Runtime, AnswersFromACheckpointAndEndsAtOnceWhenIdle) {
 
 TEST(Runtime, CutsOffWhatDoesNotEndInTime) {
   Runtime runtime(tiny_chat());
-  runtime.listen();
+  runtime.wait_loaded();
   Client client = Client::to_port(runtime.port());
   client.send(http::testing::post(
       "/v1/completions",
@@ -53,9 +53,23 @@ TEST(Runtime, CutsOffWhatDoesNotEndInTime) {
   EXPECT_FALSE(runtime.stop(std::chrono::milliseconds(0)));
 }
 
-TEST(Runtime, AnUnusedRuntimeEndsQuietly) {
+TEST(Runtime, EndsQuietlyBeforeTheModelIsLoaded) {
   const Runtime runtime(tiny_chat());
-  EXPECT_EQ(runtime.port(), 0);
+  EXPECT_GT(runtime.port(), 0);
+}
+
+// Not after minutes of loading.
+TEST(Runtime, ATakenPortIsToldBeforeTheModelIsLoaded) {
+  const Runtime first(tiny_chat());
+  ServerConfig config = tiny_chat();
+  config.network.port = first.port();
+  try {
+    const Runtime second(config);
+    FAIL() << "not refused";
+  } catch (const StartError& error) {
+    EXPECT_EQ(error.exit_code, kExitUnavailable);
+    EXPECT_THAT(error.what(), HasSubstr(std::to_string(config.network.port)));
+  }
 }
 
 TEST(Runtime, ABrokenTokenizerStopsTheStart) {

@@ -9,6 +9,7 @@
 #include "core/generator.h"
 
 // The state of one answer while deltas arrive. Its shard only.
+// Plain values and functions without state: any thread.
 namespace parallm::openai {
 
 // How a choice ended, in the words of the wire.

@@ -7,6 +7,7 @@
 
 #include "core/types.h"
 
+// Plain values and functions without state: any thread.
 namespace parallm::openai {
 
 struct PromptSpec {

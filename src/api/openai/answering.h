@@ -4,6 +4,7 @@
 #include "api/openai/writer.h"
 #include "http/exchange.h"
 
+// On the shard of its connection.
 namespace parallm::openai {
 
 using Prepare =

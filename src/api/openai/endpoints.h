@@ -4,6 +4,7 @@
 
 // The OpenAI handlers; each lives in a file of its name. On any shard; the
 // service outlives the server.
+// On the shard of its connection.
 namespace parallm::openai {
 
 http::Task<> chat_completion(http::Exchange& exchange, const Service& service);

@@ -5,6 +5,7 @@
 #include "http/route.h"
 
 // The OpenAI shape of errors (api.md 3).
+// Plain values and functions without state: any thread.
 namespace parallm::openai {
 
 // {"error":{message, type, param, code}}

@@ -12,6 +12,7 @@
 #include "text/tokenizer.h"
 
 // Log-probabilities as the two endpoints show them (api.md 5.5, 6).
+// Plain values and functions without state: any thread.
 namespace parallm::openai {
 
 // One line of a logprobs table. Views into the tokenizer and the scores.

@@ -6,6 +6,7 @@
 #include "api/openai/request.h"
 
 // The messages of a chat (api.md 5.1).
+// Plain values and functions without state: any thread.
 namespace parallm::openai {
 
 // Checks them and stores them in the form that templates read: content as

@@ -5,6 +5,7 @@
 #include "api/openai/request.h"
 
 // Requests -> token ids. Text pool only.
+// Plain values and functions without state: any thread.
 namespace parallm::openai {
 
 // A template that fails does so in its own words; they may repeat those of

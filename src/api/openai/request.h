@@ -13,6 +13,7 @@
 
 // What a client asked for, checked field by field but not yet against each
 // other, the model's memory, or the prompt's length.
+// Plain values and functions without state: any thread.
 namespace parallm::openai {
 
 enum class ServiceTier : uint8_t { kAuto, kDefault, kFlex, kPriority, kFast };

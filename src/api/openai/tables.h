@@ -2,6 +2,7 @@
 
 #include "api/openai/request.h"
 
+// Plain values and functions without state: any thread.
 namespace parallm::openai {
 
 // Which of the variables that fields set does a template read?

@@ -9,6 +9,7 @@
 #include "api/openai/answer.h"
 
 // Answers -> bytes. Its shard only.
+// One thread at a time.
 namespace parallm::openai {
 
 // How one endpoint writes; there is one for each.

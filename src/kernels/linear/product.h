@@ -5,6 +5,7 @@
 #include "kernels/floats.h"
 
 // The arithmetic of `linear` on plain memory. No MLX here.
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 enum class WeightForm : uint8_t { kF32, kF16, kBF16, kAffine4, kAffine8 };

@@ -7,6 +7,7 @@
 
 // The arithmetic of `paged_attention` on plain memory. No MLX here. Letters as
 // in paged_attention.h.
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 struct AttendArgs {

@@ -6,6 +6,7 @@
 
 #include "kernels/sample/gumbel.h"
 
+// Engine thread only.
 namespace parallm {
 
 namespace mx = mlx::core;

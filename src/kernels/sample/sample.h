@@ -8,6 +8,7 @@
 
 #include "kernels/sample/sample_row.h"
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 namespace mx = mlx::core;

@@ -2,6 +2,7 @@
 
 #include <mlx/mlx.h>
 
+// Plain values and functions without state: any thread.
 namespace parallm {
 
 namespace mx = mlx::core;
