@@ -1,0 +1,109 @@
+"""The decoder that is trained: Llama's, as small as it may be (PyTorch)."""
+import dataclasses
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    vocab: int = 4096
+    hidden: int = 256
+    layers: int = 10
+    heads: int = 8
+    kv_heads: int = 4
+    head_dim: int = 32
+    mlp: int = 704
+    positions: int = 2048
+    rope_theta: float = 10000.0
+    eps: float = 1e-5
+
+
+def rotate(x, cos, sin):
+    a, b = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-b, a), dim=-1) * sin
+
+
+class Attention(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.shape = shape
+        inner, narrow = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+        self.q_proj = nn.Linear(shape.hidden, inner, bias=False)
+        self.k_proj = nn.Linear(shape.hidden, narrow, bias=False)
+        self.v_proj = nn.Linear(shape.hidden, narrow, bias=False)
+        self.o_proj = nn.Linear(inner, shape.hidden, bias=False)
+
+    def forward(self, x, cos, sin):
+        rows, length, _ = x.shape
+
+        def split(y, heads):
+            return y.view(rows, length, heads, self.shape.head_dim).transpose(1, 2)
+        v = split(self.v_proj(x), self.shape.kv_heads)
+        q = rotate(split(self.q_proj(x), self.shape.heads), cos, sin).to(v.dtype)
+        k = rotate(split(self.k_proj(x), self.shape.kv_heads), cos, sin).to(v.dtype)
+        groups = self.shape.heads // self.shape.kv_heads
+        k, v = (y.repeat_interleave(groups, dim=1) for y in (k, v))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.o_proj(y.transpose(1, 2).reshape(rows, length, -1))
+
+
+class Mlp(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.gate_proj = nn.Linear(shape.hidden, shape.mlp, bias=False)
+        self.up_proj = nn.Linear(shape.hidden, shape.mlp, bias=False)
+        self.down_proj = nn.Linear(shape.mlp, shape.hidden, bias=False)
+
+    def forward(self, x):
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class Layer(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.input_layernorm = nn.RMSNorm(shape.hidden, eps=shape.eps)
+        self.self_attn = Attention(shape)
+        self.post_attention_layernorm = nn.RMSNorm(shape.hidden, eps=shape.eps)
+        self.mlp = Mlp(shape)
+
+    def forward(self, x, cos, sin):
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Trunk(nn.Module):
+    """Tokens to hidden states, (rows, length, hidden)."""
+
+    def __init__(self, shape):
+        super().__init__()
+        self.embed_tokens = nn.Embedding(shape.vocab, shape.hidden)
+        self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
+        self.norm = nn.RMSNorm(shape.hidden, eps=shape.eps)
+        powers = torch.arange(0, shape.head_dim, 2) / shape.head_dim
+        angles = torch.outer(torch.arange(shape.positions), shape.rope_theta**-powers)
+        self.register_buffer("cos", torch.cat((angles, angles), -1).cos(), persistent=False)
+        self.register_buffer("sin", torch.cat((angles, angles), -1).sin(), persistent=False)
+
+    def forward(self, tokens):
+        x = self.embed_tokens(tokens)
+        cos, sin = self.cos[:tokens.shape[1]], self.sin[:tokens.shape[1]]
+        for layer in self.layers:
+            x = layer(x, cos, sin)
+        return self.norm(x)
+
+
+class Llama(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.shape = shape
+        self.model = Trunk(shape)
+        for name, weight in self.named_parameters():
+            if weight.dim() == 2:
+                last = name.endswith(("o_proj.weight", "down_proj.weight"))
+                nn.init.normal_(weight, std=0.04 / ((2 * shape.layers)**0.5 if last else 1))
+
+    def forward(self, tokens):
+        """Logits, (rows, length, vocab)."""
+        return F.linear(self.model(tokens), self.model.embed_tokens.weight)

@@ -1,0 +1,139 @@
+"""One example: a conversation whose last answer can be judged."""
+import dataclasses
+import hashlib
+import json
+import re
+
+HELD_OUT_SHARE = 10  # one key of so many is never trained on
+
+
+def _held_out(key):
+    digest = hashlib.sha256(key.encode()).digest()
+    return int.from_bytes(digest[:4], "big") % HELD_OUT_SHARE == 0
+
+
+@dataclasses.dataclass
+class Sample:
+    messages: list  # as in a chat request; the last is the assistant's
+    key: str        # what makes the task new: equal keys are never split
+    judge: str = "same"
+    wanted: object = None  # what the judge looks for; None: the last answer
+    tools: list = dataclasses.field(default_factory=list)
+    thinking: bool = False
+    within: list = dataclasses.field(default_factory=list)  # keys of tasks inside this one
+
+    def prompt(self):
+        return self.messages[:-1]
+
+    def answer(self):
+        return self.messages[-1]
+
+    def held_out(self):
+        return _held_out(self.key)
+
+    def trainable(self):
+        return not any(map(_held_out, [self.key, *self.within]))
+
+    def accepts(self, answer):
+        """Is this text of the model a right answer?"""
+        wanted = self.wanted
+        if wanted is None:
+            wanted = plain(self.answer()["content"])
+        return JUDGES[self.judge](wanted, answer.split("</think>")[-1].strip())
+
+
+LETTER_BREAK = "\ue000"  # here the tokens are cut, and nothing is shown
+
+
+def letter_by_letter(word):
+    """A word that the model is to write one letter at a time: for most words
+    that nobody has written before there is no other way to be right."""
+    return LETTER_BREAK + LETTER_BREAK.join(word)
+
+
+def plain(text):
+    return text.replace(LETTER_BREAK, "")
+
+
+def user(text):
+    return {"role": "user", "content": text}
+
+
+def assistant(text, reasoning=None):
+    message = {"role": "assistant", "content": text}
+    return {**message, "reasoning_content": reasoning} if reasoning else message
+
+
+def system(text):
+    return {"role": "system", "content": text}
+
+
+def tool_result(value):
+    return {"role": "tool", "content": json.dumps(value)}
+
+
+def tool_call(name, arguments):
+    return {"role": "assistant", "content": "", "tool_calls": [
+        {"type": "function", "function": {"name": name, "arguments": arguments}}]}
+
+
+# Judges: what is wanted, the model's text -> right or not --------------------
+
+def _last_number(wanted, text):
+    numbers = re.findall(r"-?\d+", text.replace("−", "-"))
+    return bool(numbers) and int(numbers[-1]) == wanted
+
+
+def _ends(wanted, text):
+    return text.rstrip(".!").lower().endswith(str(wanted).lower())
+
+
+def _contains(wanted, text):
+    return all(re.search(rf"(?<!\w){re.escape(str(part).lower())}(?!\w)", text.lower()) for part in wanted)
+
+
+def _any(wanted, text):
+    return any(part.lower() in text.lower() for part in wanted)
+
+
+def _json(wanted, text):
+    try:
+        return json.loads(text) == wanted
+    except ValueError:
+        return False
+
+
+def _call(wanted, text):
+    calls = re.findall(r"<tool_call>\s*(.*?)\s*</tool_call>", text, re.DOTALL)
+    return len(calls) == 1 and _json(wanted, calls[0])
+
+
+def _no_call(wanted, text):
+    return "<tool_call>" not in text and bool(text)
+
+
+JUDGES = {
+    "same": lambda wanted, text: text == wanted,
+    "last_number": _last_number,
+    "ends": _ends,
+    "contains": _contains,
+    "any": _any,
+    "json": _json,
+    "call": _call,
+    "no_call": _no_call,
+    "style": lambda wanted, text: STYLE_JUDGES[wanted[0]](wanted[1], text),
+    "story": lambda wanted, text: _contains(wanted, text) and 3 <= len(re.findall(r"[.!?]", text)) <= 12
+    and text[-1] in ".!?\"",
+}
+
+STYLE_JUDGES = {
+    "shout": lambda wanted, text: text == text.upper() and _contains(wanted, text),
+    "lower": lambda wanted, text: text == text.lower() and _contains(wanted, text),
+    "short": lambda wanted, text: len(text.split()) <= 2 and _contains(wanted, text),
+    "start": lambda wanted, text: text.startswith(wanted[0]) and _contains(wanted[1:], text),
+    "end": lambda wanted, text: text.endswith(wanted[0]) and _contains(wanted[1:], text),
+    "list": lambda wanted, text: all(line.startswith("- ") for line in text.splitlines())
+    and _contains(wanted, text),
+    "rhyme": lambda wanted, text: len(text.splitlines()) == len(wanted)
+    and all(line.startswith("- ") and line.split()[-1] in wanted for line in text.splitlines()),
+}

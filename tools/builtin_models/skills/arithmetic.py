@@ -1,0 +1,70 @@
+"""Whole numbers: sums, differences, small products, little word problems."""
+from .. import words
+from ..sample import Sample, assistant, user
+
+ASK = ["What is {}?", "{} =", "Calculate {}.", "How much is {}?", "{}?", "Compute {}", "Please work out {}.",
+       "Can you tell me what {} is?", "What do you get for {}?", "Solve {}."]
+
+
+def _problem(rng):
+    sign = rng.choice("++--*")
+    if sign == "*":
+        a, b = rng.randrange(0, 11), rng.randrange(0, 11)
+        return a, b, rng.choice(["*", "×", "x", "times"]), a * b
+    a, b = rng.randrange(0, 100), rng.randrange(0, 100)
+    if sign == "+":
+        return a, b, rng.choice(["+", "+", "plus"]), a + b
+    if rng.random() < 0.8:
+        a, b = max(a, b), min(a, b)
+    return a, b, rng.choice(["-", "-", "−", "minus"]), a - b
+
+
+def sums(rng):
+    a, b, sign, result = _problem(rng)
+    ask = rng.choice(ASK)
+    # A product has too few pairs of factors to hold any out; its wording has not.
+    key = f"{ask}{a}{sign}{b}" if sign in "*×xtimes" else f"{a}{'+' if sign in '+plus' else '-'}{b}"
+    tight = sign in "+-*×−" and rng.random() < 0.2
+    text = ask.format(f"{a}{sign}{b}" if tight else f"{a} {sign} {b}")
+    shown = {"plus": "+", "minus": "-", "−": "-", "times": "×", "*": "×", "x": "×"}.get(sign, sign)
+    return Sample([user(text), assistant(f"{a} {shown} {b} = {result}")], key, "last_number", result)
+
+
+def _story(rng):
+    name, thing = rng.choice(words.NAMES), rng.choice(words.FOODS + words.THINGS)
+    plural = {"box": "boxes", "scarf": "scarves", "glass": "glasses", "peach": "peaches", "brush": "brushes", "tomato": "tomatoes",
+              "potato": "potatoes", "cherry": "cherries", "pastry": "pastries"}.get(thing, thing + "s")
+    a, b = rng.randrange(2, 60), rng.randrange(2, 40)
+    if rng.random() < 0.5:
+        verb = rng.choice(["buys", "finds", "gets", "is given"])
+        return (f"{name} has {a} {plural} and {verb} {b} more. How many {plural} does {name} have now?", name, plural, a, "+", b)
+    a, b = max(a, b), min(a, b)
+    verb = rng.choice(["loses", "sells", "gives away", "drops"])
+    return (f"{name} has {a} {plural} and {verb} {b}. How many {plural} are left?", name, plural, a, "-", b)
+
+
+def word_problem(rng):
+    text, _, plural, a, sign, b = _story(rng)
+    result = a + b if sign == "+" else a - b
+    return Sample([user(text), assistant(f"{a} {sign} {b} = {result}")], text, "last_number", result)
+
+
+def thinking(rng):
+    """Three numbers need a step in between."""
+    numbers = [rng.randrange(1, 50) for _ in range(3)]
+    signs = [rng.choice("+-") for _ in range(2)]
+    first = numbers[0] + numbers[1] if signs[0] == "+" else numbers[0] - numbers[1]
+    result = first + numbers[2] if signs[1] == "+" else first - numbers[2]
+    term = f"{numbers[0]} {signs[0]} {numbers[1]} {signs[1]} {numbers[2]}"
+    steps = (f"First {numbers[0]} {signs[0]} {numbers[1]} = {first}. "
+             f"Then {first} {signs[1]} {numbers[2]} = {result}.")
+    return Sample([user(rng.choice(ASK).format(term)), assistant(f"{term} = {result}", steps)], term, "last_number", result,
+                  thinking=True)
+
+
+def word_problem_thinking(rng):
+    text, name, plural, a, sign, b = _story(rng)
+    result = a + b if sign == "+" else a - b
+    more = "gets more, so I add" if sign == "+" else "has less, so I subtract"
+    steps = f"{name} begins with {a} {plural}. {name} {more} {b}: {a} {sign} {b} = {result}."
+    return Sample([user(text), assistant(f"{a} {sign} {b} = {result}", steps)], text, "last_number", result, thinking=True)
