@@ -20,7 +20,10 @@ constexpr double kLarge = 1e6; // no sampling value means anything above
 ConfigJson read_config(const fs::path& folder) {
   if (!fs::is_directory(folder)) {
     throw StartError(
-        kExitNotFound, fmt::format("{}: no such folder", folder.string()));
+        kExitNotFound, fmt::format(
+                           "{}: not a folder; expected an MLX checkpoint (ids "
+                           "of the Hub are not downloaded by this version)",
+                           folder.string()));
   }
   return ConfigJson::read(folder / "config.json");
 }

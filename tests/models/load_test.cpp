@@ -1,6 +1,7 @@
 #include "models/load.h"
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -13,6 +14,8 @@
 // Folders that are a checkpoint of tests/data/models with something changed.
 namespace parallm {
 namespace {
+
+using testing::HasSubstr;
 
 using namespace test;
 namespace fs = std::filesystem;
@@ -140,7 +143,7 @@ TEST_F(Load, SaysThatFolderOrConfigIsAbsent) {
     FAIL();
   } catch (const StartError& error) {
     EXPECT_EQ(error.exit_code, kExitNotFound);
-    EXPECT_TRUE(std::string(error.what()).ends_with("nowhere: no such folder"));
+    EXPECT_THAT(error.what(), HasSubstr("nowhere: not a folder"));
   }
 }
 

@@ -428,8 +428,11 @@ void add_refused(Table& table) {
       .refused("audio", "only text is offered")
       .refused("web_search_options", "web search is not offered")
       .refused("moderation", "moderation is not offered")
-      .refused("functions", "deprecated; use tools")
-      .refused("function_call", "deprecated; use tool_choice")
+      .refused(
+          "functions", "deprecated; its successor, tools, is not offered yet")
+      .refused(
+          "function_call",
+          "deprecated; its successor, tool_choice, is not offered yet")
       .refused("structured_outputs", kLater)
       .refused("include_reasoning", kLater, {true})
       .refused("thinking_token_budget", kLater)
@@ -438,7 +441,8 @@ void add_refused(Table& table) {
 
 // Names of vLLM and SGLang that clients may still send.
 void add_foreign(Table& table) {
-  constexpr auto kJson = "use structured_outputs.json or response_format";
+  constexpr auto kJson =
+      "structured_outputs.json and response_format come with a later version";
   constexpr auto kGrammar = "use structured_outputs.grammar";
   table.refused("use_beam_search", "beam search is not offered", {false})
       .refused("length_penalty", "beam search is not offered")
