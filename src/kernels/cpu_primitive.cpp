@@ -5,7 +5,17 @@
 #include <stdexcept>
 #include <utility>
 
+#include "kernels/allocation.h"
+
 namespace parallm {
+
+namespace {
+
+[[noreturn]] void refuse(size_t bytes) {
+  throw std::runtime_error(fmt::format("[malloc] {} bytes are refused", bytes));
+}
+
+} // namespace
 
 mx::Stream kernel_stream() {
   return mx::to_stream(mx::StreamOrDevice{});
@@ -32,12 +42,16 @@ mx::cpu::CommandEncoder& CpuPrimitive::encoder(
   return encoder;
 }
 
-// MLX's CPU allocator hands out null where memory is refused.
 void allocate(mx::array& out) {
-  auto data = mx::allocator::malloc(out.nbytes());
+  // Asking costs microseconds, and what is small is not refused alone.
+  constexpr size_t kMuch = size_t{32} << 20;
+  const size_t bytes = out.nbytes();
+  if (bytes >= kMuch && !can_allocate(bytes)) {
+    refuse(bytes);
+  }
+  auto data = mx::allocator::malloc(bytes);
   if (data.buffer().ptr() == nullptr) {
-    throw std::runtime_error(
-        fmt::format("[malloc] {} bytes are refused", out.nbytes()));
+    refuse(bytes);
   }
   out.set_data(std::move(data));
 }

@@ -4,8 +4,8 @@
 #include <tuple>
 
 #include "base/check.h"
+#include "kernels/allocation.h"
 #include "kernels/kv_write/kv_write.h"
-#include "nn/allocation.h"
 
 namespace parallm {
 

@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "base/check.h"
-#include "nn/allocation.h"
+#include "kernels/allocation.h"
 #include "nn/config_json.h"
 
 namespace parallm {

@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "base/check.h"
-#include "nn/allocation.h"
+#include "kernels/allocation.h"
 #include "nn/linear.h"
 #include "tests/support/arrays.h"
 #include "tests/support/temporary_folder.h"

@@ -1,4 +1,4 @@
-#include "nn/allocation.h"
+#include "kernels/allocation.h"
 
 #include <gtest/gtest.h>
 
