@@ -4,7 +4,7 @@
 #include "http/site.h"
 #include "metrics/server_metrics.h"
 
-// Main thread, at the start.
+// Made on main; the hook is called on each shard.
 namespace parallm {
 
 // Counts each response, and logs it as --log-requests says: nothing, one line

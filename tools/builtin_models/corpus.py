@@ -1,4 +1,5 @@
 """Samples as rows of tokens: what the model reads, and which of it it is to say."""
+import json
 import pathlib
 import random
 
@@ -17,7 +18,6 @@ ANSWER_BEGINS = "<|im_start|>assistant\n"
 
 
 def tojson(value):
-    import json
     return json.dumps(value, ensure_ascii=False)
 
 

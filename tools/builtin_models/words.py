@@ -26,7 +26,6 @@ JOBS = """baker teacher doctor nurse painter farmer pilot sailor singer dancer w
 cook driver judge lawyer chemist librarian waiter barber potter weaver""".split()
 
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-MONTHS = """January February March April May June July August September October November December""".split()
 
 ADJECTIVES = """small big old young kind brave shy clever lazy happy sad quiet loud gentle curious hungry sleepy proud
 merry busy careful funny""".split()

@@ -6,7 +6,7 @@
 
 #include "kernels/logprob/logprob_row.h"
 
-// Plain values and functions without state: any thread.
+// Engine thread only.
 namespace parallm {
 
 namespace mx = mlx::core;

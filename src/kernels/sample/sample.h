@@ -8,7 +8,7 @@
 
 #include "kernels/sample/sample_row.h"
 
-// Plain values and functions without state: any thread.
+// Engine thread only.
 namespace parallm {
 
 namespace mx = mlx::core;

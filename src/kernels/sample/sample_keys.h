@@ -2,7 +2,7 @@
 
 #include <mlx/mlx.h>
 
-// Plain values and functions without state: any thread.
+// Engine thread only.
 namespace parallm {
 
 namespace mx = mlx::core;
