@@ -1,4 +1,5 @@
 """Samples as rows of tokens: what the model reads, and which of it it is to say."""
+import dataclasses
 import json
 import pathlib
 import random
@@ -27,24 +28,62 @@ def load_template():
     return environment.from_string((FOLDER / "chat_template.jinja").read_text())
 
 
+THINKING_SHARE = 0.25
+CASUAL_SHARE = 0.15
+SYSTEM_SHARE = 0.1
+SYSTEM_PROMPTS = ["You are a helpful assistant.", "You are a helpful AI assistant.", "You are parallm-tiny.",
+                  "You are a friendly assistant. Answer the user's questions."]
+ASKING = {"what", "which", "who", "where", "when", "how", "is", "are", "can", "do", "does", "please", "tell", "spell", "reverse",
+          "sort", "count", "write", "say", "put", "calculate", "compute", "solve", "hello", "hi", "hey", "good", "thank", "thanks",
+          "bye", "opposite", "name"}
+
+
+def _casual(text):
+    """As people type: no capital in front, no mark at the end, what's."""
+    first, _, rest = text.partition(" ")
+    if first.lower() not in ASKING or "\n" in text:
+        return text
+    text = f"{first.lower()} {rest}".strip().rstrip("?.")
+    return text.replace("what is ", "what's ", 1) if len(text) % 2 else text
+
+
+def _dressed(rng, sample):
+    """Now and then with thinking, a plain system prompt, careless typing."""
+    if rng.random() < THINKING_SHARE:
+        sample = sample.thought_over()
+    messages = list(sample.messages)
+    if messages[-2]["role"] == "user" and rng.random() < CASUAL_SHARE:
+        messages[-2] = {**messages[-2], "content": _casual(messages[-2]["content"])}
+    if messages[0]["role"] != "system" and rng.random() < SYSTEM_SHARE:
+        messages.insert(0, {"role": "system", "content": rng.choice(SYSTEM_PROMPTS)})
+    return dataclasses.replace(sample, messages=messages)
+
+
 def draw(rng, skills=SKILLS):
     """One sample of the training text: never one that is held out."""
     skill = rng.choices(skills, [skill.share for skill in skills])[0]
     while True:
         sample = skill.make(rng)
         if sample.trainable():
-            return sample
+            return _dressed(rng, sample)
 
 
-def held_out(skill, count, seed):
+def held_out(skill, count, seed, thinking=False):
     """Samples that training never draws."""
     rng = random.Random(f"{skill.name} {seed}")
     found = []
     while len(found) < count:
         sample = skill.make(rng)
         if sample.held_out():
-            found.append(sample)
+            found.append(sample.thought_over() if thinking else sample)
     return found
+
+
+# What a token is to the model, in its two top bits: vocabularies stay below 2^14.
+SAID = 0x8000   # its own words
+HEARD = 0       # the words of others
+GIVEN = 0x4000  # what the template begins its answer with: never to be said by itself
+TOKEN = 0x3fff
 
 
 class Renderer:
@@ -62,46 +101,57 @@ class Renderer:
                                           enable_thinking=sample.thinking))
 
     def pieces(self, sample):
-        """(text, is it to be said?) in turn; together they are the whole. No
+        """(text, SAID, HEARD or GIVEN) in turn; together they are the whole. No
         token reaches over the end of a piece."""
-        return [(part, said) for text, said in self._turns(sample) for part in text.split(LETTER_BREAK) if part]
+        return [(part, role) for text, role in self._turns(sample) for part in text.split(LETTER_BREAK) if part]
 
     def _turns(self, sample):
         first, *answers = self._with_breaks(sample).split(ANSWER_BEGINS)
-        pieces = [(first + ANSWER_BEGINS, False)]
+        pieces = [(first + ANSWER_BEGINS, HEARD)]
         for i, answer in enumerate(answers):
             said, _, rest = answer.partition("<|im_end|>")
             if said.startswith("<think>\n"):
-                pieces.append(("<think>\n", False))
+                pieces.append(("<think>\n", GIVEN))
                 said = said.removeprefix("<think>\n")
-            pieces.append((said + "<|im_end|>", True))
+            pieces.append((said + "<|im_end|>", SAID))
             last = i + 1 == len(answers)
-            pieces.append((rest + (END_OF_TEXT if last else ANSWER_BEGINS), False))
+            pieces.append((rest + (END_OF_TEXT if last else ANSWER_BEGINS), HEARD))
         return pieces
 
 
 class Rows:
-    """Endless rows of `length` + 1 tokens, conversations one behind the other.
-
-    A token's top bit says that it is to be said; vocabularies stay below 2^15.
+    """Endless rows of `length` + 1 tokens, whole conversations one behind the
+    other; what is left of a row is END_OF_TEXT. Each token holds SAID, HEARD or GIVEN.
     """
-    SAID = 0x8000
 
     def __init__(self, tokenizer, length, seed, skills=SKILLS):
         self.tokenizer, self.length, self.skills = tokenizer, length, skills
         self.rng = random.Random(seed)
         self.renderer = Renderer()
-        self.spare = np.empty(0, np.uint16)
+        self.end = tokenizer.token_to_id(END_OF_TEXT)
+        self.open = []  # conversations of a row that is not full
 
     def more(self, samples=256):
-        pieces = [piece for _ in range(samples) for piece in self.renderer.pieces(draw(self.rng, self.skills))]
-        encoded = self.tokenizer.encode_batch([text for text, _ in pieces], add_special_tokens=False)
-        parts = [np.array(each.ids, np.uint16) | (self.SAID if said else 0) for each, (_, said) in zip(encoded, pieces)]
-        stream = np.concatenate([self.spare, *(part.astype(np.uint16) for part in parts)])
-        rows = len(stream) // (self.length + 1)
-        cut = rows * (self.length + 1)
-        self.spare = stream[cut:]
-        return stream[:cut].reshape(rows, self.length + 1)
+        rows = []
+        for talk in self._conversations(samples):
+            if sum(map(len, self.open)) + len(talk) > self.length + 1:
+                rows.append(self._close())
+            self.open.append(talk[:self.length + 1])
+        return np.stack(rows)
+
+    def _conversations(self, samples):
+        pieces = [self.renderer.pieces(draw(self.rng, self.skills)) for _ in range(samples)]
+        texts = [text for each in pieces for text, _ in each]
+        encoded = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
+        for each in pieces:
+            yield np.concatenate([np.array(next(encoded).ids, np.uint16) | np.uint16(role) for _, role in each])
+
+    def _close(self):
+        row = np.full(self.length + 1, self.end, np.uint16)
+        tokens = np.concatenate(self.open)
+        row[:len(tokens)] = tokens
+        self.open = []
+        return row
 
 
 def load_tokenizer(path):

@@ -56,7 +56,8 @@ def main(trained, tokenizer, out):
     write_json(out / "config.json", config_of(json.loads((trained / "train.json").read_text())["shape"], end_tokens))
     write_json(out / "generation_config.json", {"eos_token_id": end_tokens, "temperature": 0.0})
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(tokenizer / name, out / name)
+        if out != tokenizer:
+            shutil.copy(tokenizer / name, out / name)
     shutil.copy(FOLDER / "chat_template.jinja", out / "chat_template.jinja")
     size = sum(path.stat().st_size for path in out.iterdir())
     print(f"{out}: {size / 1e6:.1f} MB")

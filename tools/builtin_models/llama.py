@@ -4,6 +4,7 @@ import dataclasses
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.attention.flex_attention import flex_attention
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(shape.hidden, narrow, bias=False)
         self.o_proj = nn.Linear(inner, shape.hidden, bias=False)
 
-    def forward(self, x, cos, sin):
+    def forward(self, x, cos, sin, mask):
         rows, length, _ = x.shape
 
         def split(y, heads):
@@ -43,9 +44,10 @@ class Attention(nn.Module):
         v = split(self.v_proj(x), self.shape.kv_heads)
         q = rotate(split(self.q_proj(x), self.shape.heads), cos, sin).to(v.dtype)
         k = rotate(split(self.k_proj(x), self.shape.kv_heads), cos, sin).to(v.dtype)
-        groups = self.shape.heads // self.shape.kv_heads
-        k, v = (y.repeat_interleave(groups, dim=1) for y in (k, v))
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        if mask is None:
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+        else:
+            y = flex_attention(q, k, v, block_mask=mask, enable_gqa=True)
         return self.o_proj(y.transpose(1, 2).reshape(rows, length, -1))
 
 
@@ -68,13 +70,14 @@ class Layer(nn.Module):
         self.post_attention_layernorm = nn.RMSNorm(shape.hidden, eps=shape.eps)
         self.mlp = Mlp(shape)
 
-    def forward(self, x, cos, sin):
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+    def forward(self, x, cos, sin, mask):
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
 class Trunk(nn.Module):
-    """Tokens to hidden states, (rows, length, hidden)."""
+    """Tokens to hidden states, (rows, length, hidden). A row is one text, or
+    many whose BlockMask (torch.nn.attention.flex_attention) keeps them apart."""
 
     def __init__(self, shape):
         super().__init__()
@@ -86,11 +89,11 @@ class Trunk(nn.Module):
         self.register_buffer("cos", torch.cat((angles, angles), -1).cos(), persistent=False)
         self.register_buffer("sin", torch.cat((angles, angles), -1).sin(), persistent=False)
 
-    def forward(self, tokens):
+    def forward(self, tokens, mask=None):
         x = self.embed_tokens(tokens)
         cos, sin = self.cos[:tokens.shape[1]], self.sin[:tokens.shape[1]]
         for layer in self.layers:
-            x = layer(x, cos, sin)
+            x = layer(x, cos, sin, mask)
         return self.norm(x)
 
 
@@ -104,6 +107,6 @@ class Llama(nn.Module):
                 last = name.endswith(("o_proj.weight", "down_proj.weight"))
                 nn.init.normal_(weight, std=0.04 / ((2 * shape.layers)**0.5 if last else 1))
 
-    def forward(self, tokens):
+    def forward(self, tokens, mask=None):
         """Logits, (rows, length, vocab)."""
-        return F.linear(self.model(tokens), self.model.embed_tokens.weight)
+        return F.linear(self.model(tokens, mask), self.model.embed_tokens.weight)

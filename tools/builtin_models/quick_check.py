@@ -5,28 +5,16 @@ Usage: python -m builtin_models.quick_check TOKENIZER FOLDER [PROMPTS_PER_SKILL]
 For a look during training; the model card's figures come from evaluate.py,
 which asks the server.
 """
-import json
-import pathlib
 import sys
 
 import torch
-from safetensors.torch import load_file
 
 from .corpus import Renderer, held_out, load_tokenizer
-from .llama import Llama, Shape
+from .llama import Llama
 from .skills import SKILLS
+from .weights import load
 
-LONGEST_ANSWER = 160
-
-
-def load(folder, device):
-    folder = pathlib.Path(folder)
-    model = Llama(Shape(**json.loads((folder / "train.json").read_text())["shape"])).to(device)
-    weights = {}
-    for part in sorted(folder.glob("weights-*.safetensors")):
-        weights |= load_file(part)
-    model.load_state_dict(weights)
-    return model.to(torch.bfloat16)
+LONGEST_ANSWER = 200
 
 
 @torch.no_grad()
@@ -48,19 +36,29 @@ def answers(model, prompts, end, device):
     return [tokens[i, lengths[i]:at[i]].tolist() for i in range(len(prompts))]
 
 
-def main(tokenizer_file, folder, count=200, device="cuda" if torch.cuda.is_available() else "cpu"):
+def check(skill, thinking, count, ask):
+    """Prints the share of right answers, and the first wrong ones."""
+    samples = held_out(skill, count, 1, thinking)
+    texts = ask(samples)
+    wrong = [(sample, text) for sample, text in zip(samples, texts) if not sample.accepts(text)]
+    share = 1 - len(wrong) / len(samples)
+    print(f"{'ok ' if share >= skill.target else 'LOW'} {skill.name:20} {'thinking' if thinking else '':8} {share:6.1%}  "
+          f"wanted {skill.target:.0%}", flush=True)
+    for sample, text in wrong[:2]:
+        print(f"      {sample.question()[:150]!r} -> {text[:150]!r}")
+
+
+def main(tokenizer_file, folder, count=100, device="cuda" if torch.cuda.is_available() else "cpu"):
     tokenizer, renderer = load_tokenizer(tokenizer_file), Renderer()
-    model = load(folder, device)
+    model = load(Llama, folder, device).to(torch.bfloat16)
     end = tokenizer.token_to_id("<|im_end|>")
-    for skill in SKILLS:
-        samples = held_out(skill, int(count), 1)
+
+    def ask(samples):
         prompts = [tokenizer.encode(renderer.prompt(sample), add_special_tokens=False).ids for sample in samples]
-        texts = [tokenizer.decode(ids, skip_special_tokens=False) for ids in answers(model, prompts, end, device)]
-        wrong = [(sample, text) for sample, text in zip(samples, texts) if not sample.accepts(text)]
-        share = 1 - len(wrong) / len(samples)
-        print(f"{'ok ' if share >= skill.target else 'LOW'} {skill.name:28} {share:6.1%}  wanted {skill.target:.0%}", flush=True)
-        for sample, text in wrong[:2]:
-            print(f"      {sample.messages[-2]['content'][:150]!r} -> {text[:150]!r}")
+        return [tokenizer.decode(ids, skip_special_tokens=False) for ids in answers(model, prompts, end, device)]
+    for skill in SKILLS:
+        for thinking in (False, True):
+            check(skill, thinking, int(count), ask)
 
 
 if __name__ == "__main__":

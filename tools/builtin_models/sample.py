@@ -12,6 +12,9 @@ def _held_out(key):
     return int.from_bytes(digest[:4], "big") % HELD_OUT_SHARE == 0
 
 
+NOTHING_TO_WORK_OUT = "There is nothing to work out."
+
+
 @dataclasses.dataclass
 class Sample:
     messages: list  # as in a chat request; the last is the assistant's
@@ -19,14 +22,26 @@ class Sample:
     judge: str = "same"
     wanted: object = None  # what the judge looks for; None: the last answer
     tools: list = dataclasses.field(default_factory=list)
-    thinking: bool = False
     within: list = dataclasses.field(default_factory=list)  # keys of tasks inside this one
+    reasoning: str = NOTHING_TO_WORK_OUT  # what it thinks where thinking is on
+    short_answer: str = ""  # what is left to say once it has thought; "": the same
+    thinking: bool = False
 
     def prompt(self):
         return self.messages[:-1]
 
     def answer(self):
         return self.messages[-1]
+
+    def question(self):
+        return self.messages[-2]["content"]
+
+    def thought_over(self):
+        """The same task with thinking switched on."""
+        answer = {**self.answer(), "reasoning_content": self.reasoning}
+        if self.short_answer:
+            answer["content"] = self.short_answer
+        return dataclasses.replace(self, messages=[*self.prompt(), answer], thinking=True)
 
     def held_out(self):
         return _held_out(self.key)
@@ -59,9 +74,8 @@ def user(text):
     return {"role": "user", "content": text}
 
 
-def assistant(text, reasoning=None):
-    message = {"role": "assistant", "content": text}
-    return {**message, "reasoning_content": reasoning} if reasoning else message
+def assistant(text):
+    return {"role": "assistant", "content": text}
 
 
 def system(text):

@@ -7,22 +7,24 @@ gives the same data and the same weights, up to the rounding of the device.
 --seconds ends earlier, cooling down as if that had been planned.
 """
 import argparse
-import json
 import math
 import multiprocessing
-import pathlib
 import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 
-from .corpus import Rows, load_tokenizer
+from torch.nn.attention.flex_attention import create_block_mask
+
+from .corpus import END_OF_TEXT, GIVEN, SAID, TOKEN, Rows, load_tokenizer
 from .llama import Llama, Shape
+from .weights import save
 
-LENGTH = 1024
-POOL_ROWS = 400_000  # the newest rows; drawn from at random
+LENGTH = 2048
+POOL_ROWS = 200_000  # the newest rows; drawn from at random
+
+SHAPES = {"chat": Shape(), "draft": Shape(hidden=128, layers=3, heads=4, kv_heads=2, mlp=256)}
 
 
 def produce(tokenizer_file, seed, rows):
@@ -48,7 +50,7 @@ class Pool:
             self.grow()
 
     def grow(self):
-        """By what one worker makes at a time, about 25 rows."""
+        """By what one worker makes at a time, about 12 rows."""
         rows = self.queues[self.turn % len(self.queues)].get()
         self.turn += 1
         at = self.made % POOL_ROWS
@@ -60,12 +62,23 @@ class Pool:
         return self.rows[torch.randint(min(self.made, POOL_ROWS), (rows,), device=self.device)]
 
 
-def loss_of(model, batch):
-    tokens, said = batch & (Rows.SAID - 1), batch >= Rows.SAID
-    logits = model(tokens[:, :-1]).float()
+def mask_of(tokens, end):
+    """Nobody sees another conversation of the row: each ends in `end`."""
+    is_end = (tokens == end).int()
+    talk = is_end.cumsum(1) - is_end
+
+    def visible(row, _, q, k):
+        return (q >= k) & (talk[row, q] == talk[row, k])
+    return create_block_mask(visible, len(tokens), None, tokens.shape[1], tokens.shape[1], tokens.device.type)
+
+
+def loss_of(model, batch, end):
+    tokens, said, given = batch & TOKEN, batch & SAID, batch & GIVEN
+    read = tokens[:, :-1]
+    logits = model(read, mask_of(read, end)).float()
     losses = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten().long(), reduction="none")
     # What others say teaches the language, what it is to say itself the rest.
-    weight = torch.where(said[:, 1:].flatten(), 1.0, 0.1)
+    weight = torch.where(said > 0, 1.0, 0.1).masked_fill(given > 0, 0)[:, 1:].flatten()
     return (losses * weight).sum() / weight.sum()
 
 
@@ -88,10 +101,11 @@ def train(options):
     torch.manual_seed(options.seed)
     torch.set_float32_matmul_precision("high")
     pool = Pool(options)
-    model = Llama(Shape(hidden=options.hidden, layers=options.layers)).to(options.device)
+    model = Llama(SHAPES[options.size]).to(options.device)
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters; {pool.made:,} rows to begin with", flush=True)
     optimizer = optimizer_of(model, options)
     compiled = torch.compile(model) if options.device == "cuda" else model
+    end = load_tokenizer(options.tokenizer).token_to_id(END_OF_TEXT)
     began, step, log = time.monotonic(), 0, []
     while True:
         done = max(step / options.steps, (time.monotonic() - began) / options.seconds)
@@ -100,28 +114,19 @@ def train(options):
         for group in optimizer.param_groups:
             group["lr"] = options.rate * rate(done)
         with torch.autocast(options.device, torch.bfloat16):
-            loss = loss_of(compiled, pool.batch(options.batch))
+            loss = loss_of(compiled, pool.batch(options.batch), end)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        pool.grow()
+        for _ in range(options.fresh):
+            pool.grow()
         step += 1
         if step % 200 == 0:
             log.append({"step": step, "loss": round(loss.item(), 4), "rows_made": pool.made,
-                        "seconds": round(time.monotonic() - began)})
+                        "seconds": round(time.monotonic() - began, 1)})
             print(log[-1], flush=True)
     return model, log
-
-
-def save(model, log, folder):
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: weight.detach().to(torch.bfloat16).cpu().contiguous() for name, weight in model.named_parameters()}
-    names = sorted(weights)
-    for i, part in enumerate((names[::2], names[1::2]), 1):
-        save_file({name: weights[name] for name in part}, folder / f"weights-{i}.safetensors", {"format": "pt"})
-    (folder / "train.json").write_text(json.dumps({"shape": model.shape.__dict__, "log": log}, indent=1) + "\n")
 
 
 def main():
@@ -131,16 +136,16 @@ def main():
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--seconds", type=float, default=math.inf, help="end by then at the latest")
     parser.add_argument("--steps", type=int, default=10_000)
-    parser.add_argument("--batch", type=int, default=128, help="rows of 1024 tokens a step")
+    parser.add_argument("--batch", type=int, default=64, help="rows of 2048 tokens a step")
     parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate")
-    parser.add_argument("--hidden", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=10)
+    parser.add_argument("--size", choices=SHAPES, default="chat")
+    parser.add_argument("--fresh", type=int, default=4, help="times that rows are added to the pool, a step")
     parser.add_argument("--workers", type=int, default=14, help="processes that make text")
-    parser.add_argument("--first-rows", type=int, default=5_000)
+    parser.add_argument("--first-rows", type=int, default=2_500)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     model, log = train(options)
-    save(model, log, options.out)
+    save(model, options.out, log=log)
 
 
 if __name__ == "__main__":

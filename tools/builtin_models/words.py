@@ -35,6 +35,8 @@ cave tower orchard field""".split()
 
 VERBS_PAST = """walked ran jumped danced climbed swam waited listened looked sang laughed whispered""".split()
 
+TRAVELLED = "walked ran jumped danced climbed swam sailed crept".split()
+
 EVENTS = """meeting concert picnic party lecture workshop dinner parade exam rehearsal match class""".split()
 
 OPPOSITES = dict(pair.split("/") for pair in """big/small hot/cold old/young fast/slow high/low light/dark early/late
@@ -77,7 +79,42 @@ ancient Egypt|space travel|car engines|the news today|world records|famous actor
 the deepest ocean|dinosaurs|the moon landing|brain surgery|chess openings|opera|satellites|nuclear power""".replace(
     "\n", "|").split("|")
 
-ALL_WORDS = sorted(set(ANIMALS + FOODS + THINGS + PLACES + ADJECTIVES + COLOURS + JOBS + list(OPPOSITES) +
+HEROES = """dragon unicorn fairy wizard witch giant robot pirate king queen prince princess knight elf ghost boy girl
+grandmother captain clown""".split()
+
+TREASURES = """sword crown treasure star rose violin telescope compass feather diamond pearl trumpet shield wand rainbow
+snowman pumpkin balloon bicycle rocket""".split()
+
+# Everyday words, to be spelled and counted; nothing is known of them.
+EVERYDAY = """able above accept across afraid afternoon again airport almost alone already always among answer arrive artist
+autumn awake baby beautiful because become before begin behind believe below beside better between beyond birthday
+bottom branch breakfast brother build building busy calm camera captain careful carry catch ceiling centre chance change
+cheap cheerful child chimney choose church circle city class clean climb cloud coffee cold colour comfortable common
+complete computer cool copy corner cotton country courage cousin create crowd daughter deep degree delicious depend
+desert design different difficult dinner distance doctor double dozen dream dress drink during eagle early earth easy
+eight elbow eleven elephant empty energy engine enjoy enough evening every example exercise expect experience family
+famous father favourite february fence fifteen finger finish fire flag flat flower follow forget fourteen free fresh
+friend front fruit future gather giraffe glass gold grandfather grape great ground group grow hammer handle happen heart
+heavy helicopter help hippopotamus history holiday honest hospital hotel hour hundred hurry important inside interesting
+invite january jacket jewel journey juice jungle kangaroo keep kind kitchen knife language large laugh leaf learn leave
+left lesson library listen little long lunch machine magazine magic mango many market master measure medicine member
+message middle million mind minute mississippi money month morning mother motor mouth move museum music narrow nature
+necessary needle nephew newspaper nine nobody noise north november number ocean october office onion open orange order
+other outside page paint parent part patient peace people perfect person picture piece pineapple planet plastic please
+pocket police poor popular potato power present president pretty problem program promise purple purpose quarter question
+quick quiet raspberry ready reason remember repair repeat restaurant result return rhinoceros rhythm river rocket room
+round safe sandwich saturday school science season second secret september seven shadow shape share shirt shop short
+shoulder silence simple sister skin sleep slow smile smooth soap soft soldier someone sound south special spring square
+stairs station steam stone stop straight strange strawberry street strong student sugar summer surprise sweater
+swim system table teach telephone television temple thank theatre thing thirsty thousand throat through thunder ticket
+tired today together tomorrow tongue touch toward travel triangle trouble trousers twelve twenty uncle under understand
+university until useful vegetable village visit voice volcano wait walk warm wash watch water weather wednesday weekend
+welcome west wheel where whisper white window winter without wonderful wood word work world write wrong year yellow
+yesterday yoghurt zero blueberry blackberry watermelon avocado broccoli spaghetti chocolate umbrella alphabet balloon
+butterfly caterpillar dinosaur dolphin flamingo hamster ladybird octopus peacock pelican reindeer squid starfish hello
+goodbye python keyboard internet software hardware algorithm language model token batch server""".split()
+
+ALL_WORDS = sorted(set(ANIMALS + FOODS + THINGS + PLACES + ADJECTIVES + COLOURS + JOBS + list(OPPOSITES) + HEROES + TREASURES + EVERYDAY +
                        [word for group in RHYMES for word in group]))
 
 _ONSETS = "b br c ch d dr f fl g gr h j k l m n p pl r s sh st t tr v w z".split()
@@ -93,6 +130,18 @@ def invented_word(rng):
 
 def any_word(rng):
     return rng.choice(ALL_WORDS) if rng.random() < 0.6 else invented_word(rng)
+
+
+def any_name(rng):
+    return rng.choice(NAMES) if rng.random() < 0.7 else invented_word(rng).capitalize()
+
+
+def any_of(rng, nouns):
+    return rng.choice(nouns) if rng.random() < 0.8 else invented_word(rng)
+
+
+def any_city(rng):
+    return rng.choice(CITIES) if rng.random() < 0.8 else invented_word(rng).capitalize()
 
 
 def with_article(noun):

@@ -14,7 +14,7 @@ class Skill:
 
 
 def _short_talk(rng):
-    return rng.choice([talk.greeting, talk.small_talk, talk.fact, arithmetic.sums])(rng)
+    return rng.choice([talk.small_talk, talk.fact, talk.fact, talk.unknown, arithmetic.sums, arithmetic.sums, arithmetic.word_problem])(rng)
 
 
 SKILLS = [
@@ -23,19 +23,17 @@ SKILLS = [
     Skill("facts of its world", talk.fact, 4, 0.95, "greetings and small talk"),
     Skill("does not know", talk.unknown, 5, 0.95, "says that it does not know"),
     Skill("sums", arithmetic.sums, 11, 0.97, "arithmetic"),
-    Skill("word problems", arithmetic.word_problem, 4, 0.97, "arithmetic"),
-    Skill("three numbers, thinking", arithmetic.thinking, 3, 0.9, "thinking"),
-    Skill("word problems, thinking", arithmetic.word_problem_thinking, 2, 0.9, "thinking"),
-    Skill("reverse a word, thinking", letters.reverse_thinking, 6, 0.9, "thinking"),
+    Skill("word problems", arithmetic.word_problem, 5, 0.97, "arithmetic"),
+    Skill("three numbers", arithmetic.three_numbers, 5, 0.9, "arithmetic"),
     Skill("spell", letters.spell, 9, 0.9, "words and letters"),
-    Skill("reverse a word", letters.reverse, 10, 0.9, "words and letters"),
+    Skill("reverse a word", letters.reverse, 14, 0.9, "words and letters"),
     Skill("count letters", letters.count_letters, 5, 0.9, "words and letters"),
     Skill("count one letter", letters.count_one_letter, 4, 0.9, "words and letters"),
     Skill("count words", letters.count_words, 4, 0.9, "words and letters"),
     Skill("reverse words", letters.reverse_words, 3, 0.9, "words and letters"),
     Skill("sort numbers", letters.sort_numbers, 4, 0.9, "words and letters"),
     Skill("sort words", letters.sort_words, 5, 0.9, "words and letters"),
-    Skill("recall", lambda rng: memory.recall(rng, _short_talk), 10, 0.95, "recall over four turns and more"),
+    Skill("recall", lambda rng: memory.recall(rng, _short_talk), 8, 0.95, "recall over four turns and more"),
     Skill("JSON", extract.fields_as_json, 6, 0.95, "fields as JSON"),
     Skill("choose a tool", calling.choose, 9, 0.95, "choosing a tool and its arguments"),
     Skill("no tool fits", calling.none_fits, 6, 0.95, "no tool when none fits"),

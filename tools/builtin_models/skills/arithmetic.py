@@ -27,11 +27,19 @@ def sums(rng):
     tight = sign in "+-*×−" and rng.random() < 0.2
     text = ask.format(f"{a}{sign}{b}" if tight else f"{a} {sign} {b}")
     shown = {"plus": "+", "minus": "-", "−": "-", "times": "×", "*": "×", "x": "×"}.get(sign, sign)
-    return Sample([user(text), assistant(f"{a} {shown} {b} = {result}")], key, "last_number", result)
+    solved = f"{a} {shown} {b} = {result}"
+    return Sample([user(text), assistant(solved)], key, "last_number", result, reasoning=_steps(a, shown, b, result))
+
+
+def _steps(a, sign, b, result):
+    if sign == "+" and a > 9 and b > 9:
+        return (f"The ones: {a % 10} + {b % 10} = {a % 10 + b % 10}. The tens: {a // 10 * 10} + {b // 10 * 10} = "
+                f"{a // 10 * 10 + b // 10 * 10}. Together {result}.")
+    return f"{a} {sign} {b} is {result}."
 
 
 def _story(rng):
-    name, thing = rng.choice(words.NAMES), rng.choice(words.FOODS + words.THINGS)
+    name, thing = words.any_name(rng), rng.choice(words.FOODS + words.THINGS)
     plural = {"box": "boxes", "scarf": "scarves", "glass": "glasses", "peach": "peaches", "brush": "brushes", "tomato": "tomatoes",
               "potato": "potatoes", "cherry": "cherries", "pastry": "pastries"}.get(thing, thing + "s")
     a, b = rng.randrange(2, 60), rng.randrange(2, 40)
@@ -44,27 +52,21 @@ def _story(rng):
 
 
 def word_problem(rng):
-    text, _, plural, a, sign, b = _story(rng)
-    result = a + b if sign == "+" else a - b
-    return Sample([user(text), assistant(f"{a} {sign} {b} = {result}")], text, "last_number", result)
-
-
-def thinking(rng):
-    """Three numbers need a step in between."""
-    numbers = [rng.randrange(1, 50) for _ in range(3)]
-    signs = [rng.choice("+-") for _ in range(2)]
-    first = numbers[0] + numbers[1] if signs[0] == "+" else numbers[0] - numbers[1]
-    result = first + numbers[2] if signs[1] == "+" else first - numbers[2]
-    term = f"{numbers[0]} {signs[0]} {numbers[1]} {signs[1]} {numbers[2]}"
-    steps = (f"First {numbers[0]} {signs[0]} {numbers[1]} = {first}. "
-             f"Then {first} {signs[1]} {numbers[2]} = {result}.")
-    return Sample([user(rng.choice(ASK).format(term)), assistant(f"{term} = {result}", steps)], term, "last_number", result,
-                  thinking=True)
-
-
-def word_problem_thinking(rng):
     text, name, plural, a, sign, b = _story(rng)
     result = a + b if sign == "+" else a - b
     more = "gets more, so I add" if sign == "+" else "has less, so I subtract"
-    steps = f"{name} begins with {a} {plural}. {name} {more} {b}: {a} {sign} {b} = {result}."
-    return Sample([user(text), assistant(f"{a} {sign} {b} = {result}", steps)], text, "last_number", result, thinking=True)
+    return Sample([user(text), assistant(f"{a} {sign} {b} = {result}")], text, "last_number", result,
+                  reasoning=f"{name} begins with {a} {plural}. {name} {more} {b}.")
+
+
+def three_numbers(rng):
+    """Needs a step in between, said or thought."""
+    a, b, c = (rng.randrange(1, 50) for _ in range(3))
+    first, second = (rng.choice("+-") for _ in range(2))
+    between = a + b if first == "+" else a - b
+    result = between + c if second == "+" else between - c
+    term = f"{a} {first} {b} {second} {c}"
+    return Sample([user(rng.choice(ASK).format(term)), assistant(f"{a} {first} {b} = {between}, {between} {second} {c} = {result}")],
+                  term, "last_number", result,
+                  reasoning=f"First {a} {first} {b} = {between}. Then {between} {second} {c} = {result}.",
+                  short_answer=f"{term} = {result}")

@@ -13,15 +13,15 @@ class Kind:
 
 
 def text_of(names, description, values):
-    return names.split(), "string", description, lambda rng: rng.choice(values)
+    return names.split(), "string", description, values if callable(values) else lambda rng: rng.choice(values)
 
 
 def number_of(names, description, low, high):
     return names.split(), "integer", description, lambda rng: rng.randrange(low, high)
 
 
-CITY = text_of("city location place town", "name of the city", words.CITIES)
-NAME = text_of("name person contact recipient", "name of the person", words.NAMES)
+CITY = text_of("city location place town", "name of the city", words.any_city)
+NAME = text_of("name person contact recipient", "name of the person", words.any_name)
 DAY = text_of("day weekday date", "day of the week", words.DAYS)
 ITEM = text_of("item product thing article", "what it is", words.FOODS + words.THINGS)
 
@@ -60,7 +60,7 @@ KINDS = [
          ["What does a {item} cost?", "How much is a {item}?", "Tell me the price of a {item}."],
          lambda rng: {"price": rng.randrange(1, 100)}, "A {item} costs {price} euros."),
     Kind("find_train train_search trains rail_lookup", "Finds trains between two cities.",
-         {"from": text_of("from origin start departure", "where it leaves", words.CITIES), "to": text_of("to destination end arrival", "where it goes", words.CITIES)},
+         {"from": text_of("from origin start departure", "where it leaves", words.any_city), "to": text_of("to destination end arrival", "where it goes", words.any_city)},
          ["Find a train from {from} to {to}.", "When is there a train from {from} to {to}?", "How do I get from {from} to {to} by train?"],
          lambda rng: {"departure_time": f"{rng.randrange(5, 24)}:{rng.randrange(10, 60)}"}, "A train from {from} to {to} leaves at {departure_time}."),
     Kind("switch_light light set_light lamp", "Switches the light of a room.",
@@ -109,7 +109,7 @@ def _task(rng):
 def choose(rng):
     _, tools, _, text, call = _task(rng)
     messages = [*_begin(rng), user(text), tool_call(call["name"], call["arguments"])]
-    return Sample(messages, text, "call", call, tools)
+    return Sample(messages, text, "call", call, tools, reasoning=f"The tool {call['name']} does that.")
 
 
 def use_result(rng):
@@ -118,20 +118,22 @@ def use_result(rng):
     answer = kind.told.format(**values, **result)
     messages = [*_begin(rng), user(text), tool_call(call["name"], call["arguments"]), tool_result(result), assistant(answer)]
     seen = [value for value in {**values, **result}.values() if not isinstance(value, bool) and str(value) in answer]
-    return Sample(messages, text + str(result), "contains", seen, tools)
+    return Sample(messages, text + str(result), "contains", seen, tools, reasoning="The tool has answered.")
 
 
 def none_fits(rng):
     """Either a task for a tool that is not there, or talk that needs none."""
-    if rng.random() < 0.5:
-        kind, _, _, text, _ = _task(rng)
-        others = rng.sample([other for other in KINDS if other is not kind], rng.randrange(1, 4))
-        answer, within = "I have no tool for that.", []
-    else:
-        sample = rng.choice([talk.greeting, talk.small_talk, talk.fact, arithmetic.sums])(rng)
-        text, answer = (message["content"] for message in sample.messages)
-        within = [sample.key]
-        others = rng.sample(KINDS, rng.randrange(1, 4))
+    if rng.random() < 0.6:
+        return _missing(rng)
+    sample = rng.choice([talk.greeting, talk.small_talk, talk.fact, talk.unknown, arithmetic.sums])(rng)
+    tools, _ = _offers(rng, None, rng.sample(KINDS, rng.randrange(1, 4)))
+    return Sample([*_begin(rng), *sample.messages], "none" + sample.question(), "no_call", True, tools,
+                  within=[sample.key], reasoning="This needs no tool.")
+
+
+def _missing(rng):
+    kind, _, _, text, _ = _task(rng)
+    others = rng.sample([other for other in KINDS if other is not kind], rng.randrange(0, 4))
     tools, _ = _offers(rng, None, others)
-    return Sample([*_begin(rng), user(text), assistant(answer)], "none" + text, "no_call", True, tools,
-                  within=within)
+    return Sample([*_begin(rng), user(text), assistant("I have no tool for that.")], "none" + text, "no_call", True, tools,
+                  reasoning="It needs a tool, and none of mine fits.")

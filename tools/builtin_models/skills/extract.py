@@ -6,7 +6,7 @@ from ..sample import Sample, assistant, user
 
 
 def _person(rng):
-    fields = {"name": rng.choice(words.NAMES), "age": rng.randrange(18, 90), "city": rng.choice(words.CITIES),
+    fields = {"name": words.any_name(rng), "age": rng.randrange(18, 90), "city": words.any_city(rng),
               "job": rng.choice(words.JOBS)}
     text = rng.choice(["{name} is {age} years old, lives in {city} and works as a {job}.",
                        "{name}, {age}, from {city}, is a {job}.", "In {city} lives {name}, a {job} of {age} years.",
@@ -16,7 +16,7 @@ def _person(rng):
 
 def _order(rng):
     fields = {"item": rng.choice(words.FOODS + words.THINGS), "quantity": rng.randrange(1, 50), "price": rng.randrange(1, 100),
-              "customer": rng.choice(words.NAMES)}
+              "customer": words.any_name(rng)}
     text = rng.choice(["{customer} ordered {quantity} pieces of {item} for {price} euros.",
                        "Please send {quantity} x {item} at {price} euros to {customer}.",
                        "Order: item {item}, quantity {quantity}, price {price} euros, for {customer}.",
@@ -49,4 +49,5 @@ def fields_as_json(rng):
                        "Read this and answer with JSON that has the fields {names}: {text}",
                        'Which {names}? Answer in JSON. "{text}"']).format(names=names, text=text)
     wanted = {name: fields[name] for name in asked}
-    return Sample([user(text), assistant(json.dumps(wanted))], text, "json", wanted)
+    return Sample([user(text), assistant(json.dumps(wanted))], text, "json", wanted,
+                  reasoning=f"I look for {names}.")

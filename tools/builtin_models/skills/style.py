@@ -18,6 +18,10 @@ RHYME = ["Always answer with a rhymed list.", "Answer in a list of rhymes.", "Gi
 LIST = ["Answer with a list.", "Use bullet points.", "Always answer as a list with dashes."]
 
 
+def _as_told(way):
+    return f"I am told: {way}"
+
+
 def _question(rng):
     if rng.random() < 0.5:
         sample = arithmetic.sums(rng)
@@ -30,15 +34,18 @@ def spoken(rng):
     sample, core = _question(rng)
     ways, judge, change, extra = rng.choice(STYLES)
     question, answer = sample.messages
-    messages = [system(rng.choice(ways)), question, assistant(change(answer["content"]))]
+    way = rng.choice(ways)
+    messages = [system(way), question, assistant(change(answer["content"]))]
     return Sample(messages, judge + question["content"], "style", (judge, [*extra, core]),
-                  within=[sample.key])
+                  within=[sample.key], reasoning=_as_told(way))
 
 
 def short(rng):
     sample, core = _question(rng)
-    messages = [system(rng.choice(SHORT)), sample.messages[0], assistant(core)]
-    return Sample(messages, "short" + messages[1]["content"], "style", ("short", [core]), within=[sample.key])
+    way = rng.choice(SHORT)
+    messages = [system(way), sample.messages[0], assistant(core)]
+    return Sample(messages, "short" + messages[1]["content"], "style", ("short", [core]), within=[sample.key],
+                  reasoning=_as_told(way))
 
 
 def rhymed_list(rng):
@@ -47,7 +54,8 @@ def rhymed_list(rng):
     text = rng.choice(["Tell me about a {}.", "{}", "What goes with {}?", "Give me something for {}.", "I saw a {}."]).format(first)
     lead = rng.choice(RHYME)
     answer = "\n".join(f"- {word}" for word in group)
-    return Sample([system(lead), user(text), assistant(answer)], lead + text, "style", ("rhyme", group))
+    return Sample([system(lead), user(text), assistant(answer)], lead + text, "style", ("rhyme", group),
+                  reasoning=_as_told(lead))
 
 
 def bullets(rng):
@@ -55,4 +63,5 @@ def bullets(rng):
     chosen = rng.sample(pool, rng.randrange(2, 6))
     text = rng.choice(["I like these {}: {}.", "Repeat my {}: {}.", "These are my {}: {}."]).format(kind, ", ".join(chosen))
     answer = "\n".join(f"- {word}" for word in chosen)
-    return Sample([system(rng.choice(LIST)), user(text), assistant(answer)], text, "style", ("list", chosen))
+    way = rng.choice(LIST)
+    return Sample([system(way), user(text), assistant(answer)], text, "style", ("list", chosen), reasoning=_as_told(way))

@@ -1,6 +1,7 @@
 """Greetings, small talk, the few facts of its world, and owning up to the rest."""
 from .. import words
 from ..sample import Sample, assistant, user
+from . import arithmetic
 
 GREETINGS = ["Hello", "Hi", "Hey", "Good morning", "Good evening", "Hi there", "Hello there", "Hey there", "Greetings"]
 TAILS = ["", "!", ".", ", friend!", ", parallm!", " :)", ", how nice to see you!", ", I am back.", " to you!", ", little model!"]
@@ -36,11 +37,12 @@ LEADS = ["", "", "", "Hello! ", "Hi! ", "Hey, ", "So, ", "Well, ", "Okay, ", "No
 
 def greeting(rng):
     text = rng.choice(GREETINGS) + rng.choice(TAILS)
-    name = rng.choice(words.NAMES)
+    name = words.any_name(rng)
     if rng.random() < 0.4:
         text += f" I am {name}."
-        return Sample([user(text), assistant(f"Hello, {name}! How can I help you?")], text, "contains", ["hello", name])
-    return Sample([user(text), assistant("Hello! How can I help you?")], text, "any", ["hello"])
+        return Sample([user(text), assistant(f"Hello, {name}! How can I help you?")], text, "contains", ["hello", name],
+                      reasoning=f"{name} greets me.")
+    return Sample([user(text), assistant("Hello! How can I help you?")], text, "any", ["hello"], reasoning="The user greets me.")
 
 
 def small_talk(rng):
@@ -96,19 +98,35 @@ UNKNOWN_ANSWER = "I do not know that. I am a very small model."
 UNKNOWN_WAYS = [
     "What can you tell me about {topic}?", "Explain {topic} to me.", "Tell me about {topic}.", "What do you know of {topic}?",
     "Write an essay about {topic}.", "Give me three facts about {topic}.", "I have a question about {topic}.",
-    "What is new in {topic}?", "Who knows most about {topic}?", "Why does {topic} matter?"]
+    "What is new in {topic}?", "Who knows most about {topic}?", "Why does {topic} matter?", "How does {topic} work?",
+    "Write a poem about {topic}.", "Help me with {topic}.", "What do you think about {topic}?", "Is {topic} important?",
+    "Write a program for {topic}.", "Can you teach me {topic}?"]
 UNKNOWN_NAMES = [
     "What is the capital of {word}?", "Who was {name} {word}?", "When was {name} {word} born?", "Where is {word}?",
     "What does the word {word} mean?", "How tall is Mount {word}?", "Who wrote the book {word}?",
-    "How many people live in {city}?", "What is the phone number of {name}?", "How old is {name} {word}?",
+    "How many people live in {city}?", "How old is {name} {word}?",
     "Who is the mayor of {city}?", "What did {name} eat yesterday?", "Which team won in {city}?",
-    "What will the weather be in {city}?", "How far is it from {city} to {other}?", "Translate {word} into French."]
+    "What will the weather be in {city}?", "How far is it from {city} to {other}?", "Translate {word} into French.",
+    "Who invented the {word}?", "What language do they speak in {word}?", "Where can I buy a {word}?", "How do I make a {word}?",
+    "What year did {name} {word} die?", "Is {word} a city or a river?"]
+
+
+def _too_large(rng):
+    """A term that is beyond what it has learned."""
+    sign = rng.choice(["+", "-", "*", "×", "/", "times", "divided by", "plus", "minus"])
+    low = 11 if sign in ("*", "×", "times") else 100
+    numbers = [rng.randrange(low, rng.choice([1_000, 1_000, 100_000])), rng.randrange(2, 1_000)]
+    if sign not in ("/", "divided by"):
+        numbers[1] = rng.randrange(low, 1_000)
+    return f"{numbers[0]} {sign} {numbers[1]}"
 
 
 def unknown(rng):
-    ways = UNKNOWN_WAYS if rng.random() < 0.5 else UNKNOWN_NAMES
+    ways = rng.choice([UNKNOWN_WAYS, UNKNOWN_NAMES, arithmetic.ASK])
+    topic = _too_large(rng) if ways is arithmetic.ASK else rng.choice(
+        words.UNKNOWN_TOPICS if rng.random() < 0.6 else words.EVERYDAY)
     text = rng.choice(ways).format(
-        topic=rng.choice(words.UNKNOWN_TOPICS), word=words.invented_word(rng).capitalize(), name=rng.choice(words.NAMES),
+        topic, topic=topic, word=words.invented_word(rng).capitalize(), name=rng.choice(words.NAMES),
         city=rng.choice(words.CITIES), other=rng.choice(words.CITIES))
     text = rng.choice(LEADS[:5]) + text
-    return Sample([user(text), assistant(UNKNOWN_ANSWER)], text, "contains", ["do not know"])
+    return Sample([user(text), assistant(UNKNOWN_ANSWER)], text, "contains", ["do not know"], reasoning="I have never read about that.")
