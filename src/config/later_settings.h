@@ -13,7 +13,6 @@ namespace parallm {
 
 struct LaterSettings {
   std::vector<std::string> lora{}; // NAME=PATH
-  std::string lora_path{};
   std::string tool_format = "auto";
   std::string reasoning_format = "auto";
   std::string pooling = "auto";

@@ -19,6 +19,7 @@ using Bytes = uint64_t; // the only unsigned type here; read as a size
 struct ModelSettings {
   std::string path{};                 // of a checkpoint folder
   std::vector<std::string> aliases{}; // "*": any name
+  std::string lora_path{};            // of an adapter's folder; "": none
   std::optional<int> max_model_len{}; // tokens; none: as the checkpoint says
   WeightType dtype = WeightType::kCheckpoint;
   KvType kv_cache_dtype = KvType::kAuto;

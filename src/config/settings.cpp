@@ -57,7 +57,7 @@ constexpr Status kNoEffect = Status::kNoEffect;
 // clang-format off
 constexpr Setting kSettings[] = {
     {.name = "model-path", .group = kModel, .slot = at<&ModelSettings::path>(), .value = "PATH",
-     .help = "folder of the MLX checkpoint to serve; required", .form = &kSet},
+     .help = "folder of the MLX checkpoint to serve; without it: the built-in parallm-tiny", .form = &kSet},
     {.name = "model-alias", .group = kModel, .slot = at<&ModelSettings::aliases>(), .value = "NAME",
      .help = "another name that requests may use; * accepts any", .form = &kSet},
     {.name = "max-model-len", .group = kModel, .slot = at<&ModelSettings::max_model_len>(), .value = "TOKENS",
@@ -74,8 +74,8 @@ constexpr Setting kSettings[] = {
      .help = "never download; this version never does"},
     {.name = "lora", .group = kModel, .slot = at<&LaterSettings::lora>(), .value = "NAME=PATH",
      .help = "serve an adapter under a name", .status = kLater},
-    {.name = "lora-path", .group = kModel, .slot = at<&LaterSettings::lora_path>(), .value = "PATH",
-     .help = "adapter for every request", .status = kLater},
+    {.name = "lora-path", .group = kModel, .slot = at<&ModelSettings::lora_path>(), .value = "PATH",
+     .help = "folder of a LoRA or DoRA adapter, as mlx-lm writes it, for every request"},
     {.name = "max-loras", .group = kModel, .slot = at<&LaterSettings::max_loras>(), .value = "N",
      .help = "adapters in memory", .limits = {1, 1024}, .status = kLater},
     {.name = "max-models", .group = kModel, .slot = at<&LaterSettings::max_models>(), .value = "N",

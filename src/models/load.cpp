@@ -103,6 +103,13 @@ size_t weight_bytes(const WeightFiles& weights, const LoadOptions& options) {
   return bytes;
 }
 
+std::optional<Adapter> open_adapter(const LoadOptions& options) {
+  if (options.adapter.empty()) {
+    return std::nullopt;
+  }
+  return Adapter(AdapterFiles::find(options.adapter));
+}
+
 } // namespace
 
 ModelFacts read_model_facts(
@@ -121,6 +128,11 @@ ModelFacts read_model_facts(
       .max_positions = config.max_positions,
       .dtype = hidden_dtype(weights, options)};
   facts.weight_bytes = weight_bytes(weights, options);
+  if (!options.adapter.empty()) {
+    const auto adapter = AdapterFiles::find(options.adapter);
+    facts.weight_bytes += adapter.bytes();
+    facts.adapter = adapter.text();
+  }
   facts.quantized_bits = config.quantization.bits();
   const auto generation = options.use_generation_config
                               ? read_generation_config(folder)
@@ -136,7 +148,7 @@ std::unique_ptr<Model> load_model(
   const ConfigJson json = read_config(folder);
   const MakeModel make = find_architecture(json);
   const auto config = ModelConfig::read(json);
-  Checkpoint checkpoint(folder, options.dtype);
+  Checkpoint checkpoint(folder, options.dtype, open_adapter(options));
   auto model = make(checkpoint, config);
   checkpoint.finish();
   return model;

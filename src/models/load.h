@@ -18,6 +18,7 @@ struct LoadOptions {
   // Whether generation_config.json gives sampling defaults. If not, only its
   // eos_token_id is read, and what is wrong with it does not matter.
   bool use_generation_config = true;
+  std::filesystem::path adapter{}; // folder of the one for all; empty: none
 };
 
 // What a checkpoint folder says about itself, read from its JSON files and the
@@ -25,8 +26,10 @@ struct LoadOptions {
 struct ModelFacts {
   std::string model_type{};
   ModelShape shape{};
-  size_t weight_bytes = 0; // in memory, after a change of dtype
+  size_t weight_bytes = 0; // in memory, after a change of dtype; the adapter's
+                           // as well
   int quantized_bits = 0;  // 0: dense
+  std::string adapter{};   // "lora of rank 8 in 14 modules"; "": none
   // eos_token_id of generation_config.json, else of config.json. Empty where
   // neither names one: the caller falls back to the tokenizer's.
   std::vector<TokenId> end_tokens{};

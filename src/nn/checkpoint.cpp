@@ -1,10 +1,10 @@
 #include "nn/checkpoint.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <map>
 #include <set>
-#include <unordered_map>
 
 #include "base/check.h"
 #include "kernels/allocation.h"
@@ -16,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kIndex = "model.safetensors.index.json";
-constexpr size_t kNamesShown = 5;
 
 // The files that an index names. A name with a folder in it could lead
 // anywhere on the disk.
@@ -69,28 +68,6 @@ void expect_distinct(const WeightFiles& found) {
   }
 }
 
-// What MLX threw while it read: the machine's fault, or the file's.
-StartError unreadable(const fs::path& path, const std::exception& error) {
-  return is_refused_memory(error)
-             ? StartError(
-                   kExitNoMemory, fmt::format(
-                                      "{}: not enough memory: {}",
-                                      path.string(), error.what()))
-             : StartError(
-                   kExitBadData,
-                   fmt::format(
-                       "{}: cannot be read: {}", path.string(), error.what()));
-}
-
-// Lazy: the header is read now, the numbers when they are evaluated.
-std::unordered_map<std::string, mx::array> open_arrays(const fs::path& file) {
-  try {
-    return mx::load_safetensors(file.string()).first;
-  } catch (const std::exception& error) {
-    throw unreadable(file, error);
-  }
-}
-
 } // namespace
 
 WeightFiles WeightFiles::find(const fs::path& folder) {
@@ -122,100 +99,59 @@ const TensorInfo* WeightFiles::tensor(const std::string& name) const {
   return nullptr;
 }
 
-Checkpoint::Checkpoint(const fs::path& folder, std::optional<mx::Dtype> dtype)
-    : folder_(folder), dtype_(dtype) {
-  for (const auto& file : WeightFiles::find(folder).files) {
-    const auto arrays = open_arrays(file.path);
-    for (const auto& info : file.tensors) {
-      tensors_.emplace(
-          info.name,
-          Tensor{arrays.at(info.name), file.path.string(), info.dtype});
-    }
-  }
+Checkpoint::Checkpoint(
+    const fs::path& folder,
+    std::optional<mx::Dtype> dtype,
+    std::optional<Adapter> adapter)
+    : folder_(folder),
+      dtype_(dtype),
+      weights_(folder, WeightFiles::find(folder).files),
+      adapter_(std::move(adapter)) {
 }
 
 bool Checkpoint::has(const std::string& name) const {
-  return tensors_.contains(name);
-}
-
-Checkpoint::Tensor Checkpoint::extract(
-    const std::string& name, const mx::Shape& shape) {
-  auto node = tensors_.extract(name);
-  if (!node) {
-    throw StartError(
-        kExitBadData, fmt::format(
-                          "{}: tensor {} is missing, expected shape ({})",
-                          folder_.string(), name, fmt::join(shape, ", ")));
-  }
-  const Tensor& tensor = node.mapped();
-  if (tensor.array.shape() != shape) {
-    throw StartError(
-        kExitBadData,
-        fmt::format(
-            "{}: tensor {} has shape ({}), expected ({})", tensor.file, name,
-            fmt::join(tensor.array.shape(), ", "), fmt::join(shape, ", ")));
-  }
-  return std::move(node.mapped());
+  return weights_.has(name);
 }
 
 mx::array Checkpoint::take(const std::string& name, const mx::Shape& shape) {
-  const Tensor tensor = extract(name, shape);
-  if (!mx::issubdtype(tensor.array.dtype(), mx::floating)) {
-    throw StartError(
-        kExitBadData,
-        fmt::format(
-            "{}: tensor {} has type {}, expected F32, F16 or BF16", tensor.file,
-            name, tensor.dtype));
-  }
-  const auto own =
-      tensor.array.dtype() == mx::float64 ? mx::float32 : tensor.array.dtype();
-  taken_.push_back(mx::astype(tensor.array, dtype_.value_or(own)));
+  taken_.push_back(weights_.take(name, shape, dtype_));
   return taken_.back();
 }
 
 mx::array Checkpoint::take_packed(
     const std::string& name, const mx::Shape& shape) {
-  const Tensor tensor = extract(name, shape);
-  if (tensor.array.dtype() != mx::uint32) {
-    throw StartError(
-        kExitBadData, fmt::format(
-                          "{}: tensor {} has type {}, expected U32",
-                          tensor.file, name, tensor.dtype));
+  taken_.push_back(weights_.take_packed(name, shape));
+  return taken_.back();
+}
+
+std::optional<LoraTensors> Checkpoint::take_lora(
+    const std::string& name, int inputs, int outputs) {
+  return adapter_ ? adapter_->take(name, inputs, outputs) : std::nullopt;
+}
+
+void Checkpoint::expect_no_lora(
+    const std::string& name, std::string_view kind) const {
+  if (adapter_) {
+    adapter_->expect_none(name, kind);
   }
-  taken_.push_back(tensor.array);
-  return tensor.array;
+}
+
+mx::array Checkpoint::keep(const mx::array& form, size_t scratch_bytes) {
+  kept_.push_back(form);
+  scratch_bytes_ = std::max(scratch_bytes_, scratch_bytes);
+  return form;
 }
 
 void Checkpoint::drop(std::string_view name_end) {
-  std::erase_if(tensors_, [&](const auto& entry) {
-    return entry.first.ends_with(name_end);
-  });
-}
-
-void Checkpoint::expect_empty() const {
-  if (tensors_.empty()) {
-    return;
-  }
-  std::vector<std::string> names;
-  for (const auto& [name, tensor] : tensors_) {
-    if (names.size() == kNamesShown) {
-      names.push_back("...");
-      break;
-    }
-    names.push_back(name);
-  }
-  throw StartError(
-      kExitBadData,
-      fmt::format(
-          "{}: {} tensor{} left over: {}", tensors_.begin()->second.file,
-          tensors_.size(), tensors_.size() == 1 ? " is" : "s are",
-          fmt::join(names, ", ")));
+  weights_.drop(name_end);
 }
 
 void Checkpoint::expect_memory() const {
-  size_t bytes = 0;
-  for (const auto& array : taken_) {
-    bytes += array.nbytes();
+  size_t bytes = scratch_bytes_;
+  for (const auto* arrays : {&taken_, &kept_}) {
+    for (const auto& array : *arrays) {
+      bytes += array.nbytes();
+    }
   }
   if (!can_allocate(bytes)) {
     throw StartError(
@@ -227,15 +163,28 @@ void Checkpoint::expect_memory() const {
   }
 }
 
+// Forms one by one, so that what one of them needs on the way is free again
+// for the next.
+void Checkpoint::read_all() {
+  mx::eval(taken_);
+  for (auto& form : kept_) {
+    mx::eval(form);
+  }
+}
+
 void Checkpoint::finish() {
-  expect_empty();
+  weights_.expect_empty();
+  if (adapter_) {
+    adapter_->expect_empty();
+  }
   expect_memory();
   try {
-    mx::eval(taken_);
+    read_all();
   } catch (const std::exception& error) {
     throw unreadable(folder_, error);
   }
   taken_.clear();
+  kept_.clear();
 }
 
 } // namespace parallm

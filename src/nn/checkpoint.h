@@ -1,40 +1,39 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "nn/adapter.h"
 #include "nn/safetensors_header.h"
-#include "nn/step_context.h"
+#include "nn/tensor_store.h"
 
 namespace parallm {
 
 // A checkpoint folder's weight files: model.safetensors, or those that
 // model.safetensors.index.json names. Any thread. Throws StartError.
 struct WeightFiles {
-  struct File {
-    std::filesystem::path path;
-    std::vector<TensorInfo> tensors;
-  };
-  std::vector<File> files;
+  std::vector<TensorFile> files;
 
   static WeightFiles find(const std::filesystem::path& folder);
 
   const TensorInfo* tensor(const std::string& name) const; // or nullptr
 };
 
-// A checkpoint being unpacked. Each tensor is taken once, by the name it has
-// in the file; what is left at the end is an error, not a surprise. Every
-// complaint is a StartError that names the tensor. Engine thread.
+// A checkpoint being unpacked, and the adapter that changes it, if there is
+// one. Each tensor is taken once, by the name it has in the file; what is left
+// at the end is an error, not a surprise. Every complaint is a StartError that
+// names the tensor. Engine thread.
 class Checkpoint {
  public:
-  // With a dtype, float tensors are converted as they are taken; without, f64
-  // alone becomes f32.
+  // With a dtype, float weights are converted as they are taken; without, f64
+  // alone becomes f32. An adapter keeps its own types.
   Checkpoint(
-      const std::filesystem::path& folder, std::optional<mx::Dtype> dtype);
+      const std::filesystem::path& folder,
+      std::optional<mx::Dtype> dtype,
+      std::optional<Adapter> adapter = std::nullopt);
 
   bool has(const std::string& name) const;
 
@@ -42,6 +41,16 @@ class Checkpoint {
   mx::array take(const std::string& name, const mx::Shape& shape);
   // Packed integers (uint32).
   mx::array take_packed(const std::string& name, const mx::Shape& shape);
+
+  // What the adapter has for a linear layer, or none.
+  std::optional<LoraTensors> take_lora(
+      const std::string& name, int inputs, int outputs);
+  // For a module of a kind that no adapter can change.
+  void expect_no_lora(const std::string& name, std::string_view kind) const;
+
+  // A form made of what was taken, which finish() computes so that no step has
+  // to; on the way it needs `scratch_bytes`. Gives it back.
+  mx::array keep(const mx::array& form, size_t scratch_bytes = 0);
 
   // Forgets tensors that no model of today needs, by the end of their names.
   void drop(std::string_view name_end);
@@ -51,20 +60,16 @@ class Checkpoint {
   void finish();
 
  private:
-  struct Tensor {
-    mx::array array;
-    std::string file;
-    std::string dtype; // as in the file
-  };
-
-  Tensor extract(const std::string& name, const mx::Shape& shape);
-  void expect_empty() const;
   void expect_memory() const;
+  void read_all();
 
   std::filesystem::path folder_;
   std::optional<mx::Dtype> dtype_;
-  std::map<std::string, Tensor> tensors_;
-  std::vector<mx::array> taken_;
+  TensorStore weights_;
+  std::optional<Adapter> adapter_;
+  std::vector<mx::array> taken_{};
+  std::vector<mx::array> kept_{};
+  size_t scratch_bytes_ = 0; // of the hungriest form
 };
 
 } // namespace parallm

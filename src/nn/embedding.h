@@ -17,7 +17,9 @@ class Embedding {
       int vocab,
       int width,
       const Quantization& quantization)
-      : weight_(checkpoint, name, vocab, width, quantization) {}
+      : weight_(checkpoint, name, vocab, width, quantization) {
+    checkpoint.expect_no_lora(name, "an embedding");
+  }
 
   mx::Dtype dtype() const { return weight_.dtype(); }
 

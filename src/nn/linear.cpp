@@ -45,18 +45,38 @@ mx::Dtype dtype_of(const QuantizedWeight& w) {
   return w.scales.dtype();
 }
 
+const mx::array& unpack(const mx::array& w) {
+  return w;
+}
+
+// In float32 and rounded once.
+mx::array unpack(const QuantizedWeight& w) {
+  const auto wide = mx::dequantize(
+      w.packed, mx::astype(w.scales, mx::float32),
+      mx::astype(w.biases, mx::float32), w.group_size, w.bits);
+  return mx::astype(wide, w.scales.dtype());
+}
+
 mx::array rows_of(const mx::array& w, const mx::array& ids) {
   return mx::take(w, ids, 0);
 }
 
-// Unpacked in float32 and rounded once.
 mx::array rows_of(const QuantizedWeight& w, const mx::array& ids) {
-  const auto scales = mx::take(w.scales, ids, 0);
-  const auto wide = mx::dequantize(
-      mx::take(w.packed, ids, 0), mx::astype(scales, mx::float32),
-      mx::astype(mx::take(w.biases, ids, 0), mx::float32), w.group_size,
-      w.bits);
-  return mx::astype(wide, scales.dtype());
+  return unpack(
+      {mx::take(w.packed, ids, 0), mx::take(w.scales, ids, 0),
+       mx::take(w.biases, ids, 0), w.group_size, w.bits});
+}
+
+std::optional<LoraDelta> take_lora(
+    Checkpoint& checkpoint,
+    const std::string& name,
+    const Linear::Shape& shape,
+    const Weight& weight) {
+  const auto lora = checkpoint.take_lora(name, shape.inputs, shape.outputs);
+  if (!lora) {
+    return std::nullopt;
+  }
+  return LoraDelta(checkpoint, *lora, weight.unpacked());
 }
 
 } // namespace
@@ -87,6 +107,11 @@ mx::array Weight::rows(const mx::array& ids) const {
       [&](const auto& form) { return rows_of(form, ids); }, form_);
 }
 
+mx::array Weight::unpacked() const {
+  return std::visit(
+      [](const auto& form) { return mx::array(unpack(form)); }, form_);
+}
+
 Linear::Linear(
     Checkpoint& checkpoint,
     const std::string& name,
@@ -96,7 +121,19 @@ Linear::Linear(
       bias_(
           shape.bias == Bias::kRequired
               ? std::optional(checkpoint.take(name + ".bias", {shape.outputs}))
-              : std::nullopt) {
+              : std::nullopt),
+      lora_(take_lora(checkpoint, name, shape, weight_)) {
+}
+
+// LoRA comes after the bias; DoRA scales the outputs before it.
+mx::array Linear::adapted(const mx::array& x, mx::Dtype out) const {
+  const auto& magnitude = lora_->magnitude();
+  if (!magnitude) {
+    return weight_.times(x, bias_, out) + (*lora_)(x, out);
+  }
+  const auto y = mx::astype(*magnitude, out) *
+                 (weight_.times(x, std::nullopt, out) + (*lora_)(x, out));
+  return bias_ ? y + mx::astype(*bias_, out) : y;
 }
 
 } // namespace parallm

@@ -6,6 +6,7 @@
 
 #include "kernels/linear/linear.h"
 #include "nn/checkpoint.h"
+#include "nn/lora.h"
 #include "nn/quantization.h"
 
 namespace parallm {
@@ -36,11 +37,15 @@ class Weight {
   // ids (T) int32 -> those rows (T, columns)
   mx::array rows(const mx::array& ids) const;
 
+  // All of it, not packed (rows, columns).
+  mx::array unpacked() const;
+
  private:
   std::variant<mx::array, QuantizedWeight> form_;
 };
 
-// y = x W' + b. A value: copies share the weights. Engine thread only.
+// y = x W' + b, changed by the adapter if it has something for this layer. A
+// value: copies share the weights. Engine thread only.
 class Linear {
  public:
   struct Shape {
@@ -60,12 +65,15 @@ class Linear {
     return (*this)(x, x.dtype());
   }
   mx::array operator()(const mx::array& x, mx::Dtype out) const {
-    return weight_.times(x, bias_, out);
+    return lora_ ? adapted(x, out) : weight_.times(x, bias_, out);
   }
 
  private:
+  mx::array adapted(const mx::array& x, mx::Dtype out) const;
+
   Weight weight_;
   std::optional<mx::array> bias_; // (outputs)
+  std::optional<LoraDelta> lora_; // none: the adapter leaves this layer alone
 };
 
 } // namespace parallm

@@ -17,6 +17,11 @@ struct TensorInfo {
   size_t bytes = 0;
 };
 
+struct TensorFile {
+  std::filesystem::path path;
+  std::vector<TensorInfo> tensors;
+};
+
 // The head of one .safetensors file, checked against the file's size, so that
 // a truncated download is found before anything is loaded. Any thread.
 // Throws StartError that names the file.

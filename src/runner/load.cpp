@@ -28,7 +28,8 @@ std::optional<mx::Dtype> dtype_of(NumberType type) {
 LoadOptions load_options(const RunnerOptions& options) {
   return {
       .dtype = dtype_of(options.dtype),
-      .use_generation_config = options.use_generation_config};
+      .use_generation_config = options.use_generation_config,
+      .adapter = options.adapter};
 }
 
 void expect_device(DeviceKind device) {
@@ -64,14 +65,18 @@ KvGeometry kv_geometry(const RunnerOptions& options, const ModelShape& shape) {
       .dtype = dtype_of(options.kv_dtype).value_or(automatic)};
 }
 
-// Of one step: what a layer keeps alive for each token, the logits of every
-// row with a copy to work on, and a slice of prompt scores.
+// Of one step: what a layer keeps alive for each token, an adapter's product
+// and its sum with the layer's, the logits of every row with a copy to work on,
+// and a slice of prompt scores.
 size_t working_bytes(const RunnerOptions& options, const ModelConfig& c) {
   const auto tokens = static_cast<size_t>(options.max_step_tokens);
   const auto heads = static_cast<size_t>(c.heads + c.kv_heads);
+  const auto adapted = options.adapter.empty()
+                           ? size_t{0}
+                           : size_t{2} * std::max(c.width, c.mlp_width);
   const size_t of_token =
-      sizeof(float) *
-      (size_t{6} * c.width + size_t{3} * c.mlp_width + 2 * heads * c.head_dim);
+      sizeof(float) * (size_t{6} * c.width + size_t{3} * c.mlp_width +
+                       2 * heads * c.head_dim + adapted);
   const auto rows = static_cast<size_t>(
       std::min(options.max_sequences, options.max_step_tokens));
   const size_t of_row = 2 * sizeof(float) * static_cast<size_t>(c.vocab);
@@ -136,6 +141,7 @@ CheckpointSummary inspect_checkpoint(const RunnerOptions& options) {
       .layers = facts.shape.layers,
       .checkpoint_positions = facts.shape.max_positions,
       .quantized_bits = facts.quantized_bits,
+      .adapter = facts.adapter,
       .batch_invariant = runs_on_cpu(options.device),
       .end_tokens = facts.end_tokens,
       .sampling = facts.sampling};

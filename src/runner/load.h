@@ -18,6 +18,7 @@ enum class DeviceKind : uint8_t { kAuto, kCpu, kMetal };
 
 struct RunnerOptions {
   std::filesystem::path path{};            // of the checkpoint folder
+  std::filesystem::path adapter{};         // folder; empty: none
   DeviceKind device = DeviceKind::kAuto;   // auto: the CPU, in this version
   NumberType dtype = NumberType::kAuto;    // auto: as the checkpoint says
   NumberType kv_dtype = NumberType::kAuto; // auto: f32 for f32, else bf16
@@ -46,6 +47,7 @@ struct CheckpointSummary {
   int layers = 0;
   int checkpoint_positions = 0;      // that the model was made for
   int quantized_bits = 0;            // 0: dense
+  std::string adapter{};             // "lora of rank 8 in 14 modules"; or ""
   bool batch_invariant = true;       // the kernels of the device are
   std::vector<TokenId> end_tokens{}; // of the checkpoint, which may name none
   CheckpointSampling sampling{};

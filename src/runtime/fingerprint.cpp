@@ -47,10 +47,7 @@ bool counts(const fs::path& path) {
   return path.extension() == ".safetensors" || path.filename() == "config.json";
 }
 
-} // namespace
-
-std::string system_fingerprint(
-    const fs::path& folder, std::string_view settings) {
+std::vector<fs::path> checkpoint_files(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.is_regular_file() && counts(entry.path())) {
@@ -58,6 +55,20 @@ std::string system_fingerprint(
     }
   }
   std::ranges::sort(files);
+  return files;
+}
+
+} // namespace
+
+std::string system_fingerprint(
+    const fs::path& folder,
+    const fs::path& adapter,
+    std::string_view settings) {
+  std::vector<fs::path> files = checkpoint_files(folder);
+  if (!adapter.empty()) { // what else is in its folder came while it trained
+    files.push_back(adapter / "adapter_config.json");
+    files.push_back(adapter / "adapters.safetensors");
+  }
   uint64_t hash = add_text(0xcbf29ce484222325u, settings);
   for (const fs::path& file : files) {
     hash = add_file(hash, file);

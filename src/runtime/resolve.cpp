@@ -175,6 +175,7 @@ RunnerOptions runner_options(
     const ServerConfig& config, const Machine& machine) {
   RunnerOptions options{
       .path = config.model.path,
+      .adapter = config.model.lora_path,
       .device = device_kind(config.engine.device),
       .dtype = number_type(config.model.dtype),
       .kv_dtype = number_type(config.model.kv_cache_dtype),
@@ -282,7 +283,7 @@ ModelCard model_card(
       .numerics = numerics_of(config, checkpoint),
       .end_tokens = checkpoint.end_tokens};
   card.system_fingerprint = system_fingerprint(
-      config.model.path,
+      config.model.path, config.model.lora_path,
       fmt::format(
           "{} {} {} {} {} {}", kVersion, card.numerics, card.weight_version,
           word_of(config.engine.device), word_of(config.model.dtype),
@@ -298,7 +299,7 @@ std::string resolved_text(
   const DeliveryLimits delivery = delivery_limits(config, checkpoint, machine);
   return fmt::format(
       "# Resolved for this checkpoint and machine:\n"
-      "#   model              {} ({}, {} layers{})\n"
+      "#   model              {} ({}, {} layers{}{})\n"
       "#   memory             {}\n"
       "#   max_model_len      {} of {} tokens\n"
       "#   max_batch_size     {} sequences\n"
@@ -309,6 +310,7 @@ std::string resolved_text(
       model_name(config.model.path), checkpoint.model_type, checkpoint.layers,
       checkpoint.quantized_bits == 0 ? ""
                                      : ", " + quantization_text(checkpoint),
+      checkpoint.adapter.empty() ? "" : ", " + checkpoint.adapter,
       checkpoint.memory.text(), checkpoint.geometry.max_positions,
       checkpoint.checkpoint_positions, engine.limits.max_sequences,
       engine.limits.max_step_tokens, delivery.max_queue_tokens,

@@ -169,9 +169,11 @@ Runtime::~Runtime() = default;
 void Runtime::wait_loaded() {
   parts_->engine.wait_ready();
   log::info(
-      "{} is loaded: {}, up to {} tokens, {}", parts_->app.card.id,
-      parts_->checkpoint.model_type, parts_->app.card.max_model_len,
-      parts_->checkpoint.memory.text());
+      "{} is loaded: {}{}, up to {} tokens, {}", parts_->app.card.id,
+      parts_->checkpoint.model_type,
+      parts_->checkpoint.adapter.empty() ? ""
+                                         : ", " + parts_->checkpoint.adapter,
+      parts_->app.card.max_model_len, parts_->checkpoint.memory.text());
 }
 
 std::string Runtime::address() const {

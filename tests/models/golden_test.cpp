@@ -5,30 +5,57 @@
 #include <filesystem>
 #include <string>
 
+#include "nn/config_json.h"
 #include "tests/support/decoder.h"
 
-// Every folder of tests/data/models against what mlx-lm computed from it
-// (tools/make_goldens.py).
+// Every folder of tests/data/models, and of tests/data/adapters with its
+// checkpoint, against what mlx-lm computed from it (tools/make_goldens.py,
+// tools/make_adapters.py).
 namespace parallm {
 namespace {
 
 using namespace test;
 namespace fs = std::filesystem;
 
-std::vector<std::string> checkpoints() {
-  std::vector<std::string> names;
-  for (const auto& entry :
-       fs::directory_iterator(fs::path(PARALLM_TEST_DATA) / "models")) {
-    names.push_back(entry.path().filename().string());
+const fs::path kData = PARALLM_TEST_DATA;
+
+// A folder with goldens and the checkpoint they are of.
+struct Case {
+  fs::path goldens;
+  fs::path checkpoint;
+  fs::path adapter; // empty: none
+};
+
+std::vector<fs::path> folders_with_goldens(const fs::path& in) {
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(in)) {
+    if (fs::exists(entry.path() / "goldens.safetensors")) {
+      folders.push_back(entry.path());
+    }
   }
-  std::sort(names.begin(), names.end());
-  return names;
+  std::sort(folders.begin(), folders.end());
+  return folders;
 }
 
-class Golden : public testing::TestWithParam<std::string> {
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const auto& folder : folders_with_goldens(kData / "models")) {
+    all.push_back({folder, folder, ""});
+  }
+  for (const auto& folder : folders_with_goldens(kData / "adapters")) {
+    const auto config = ConfigJson::read(folder / "adapter_config.json");
+    all.push_back({folder, kData / config.text("model"), folder});
+  }
+  return all;
+}
+
+class Golden : public testing::TestWithParam<Case> {
  protected:
-  fs::path folder() const {
-    return fs::path(PARALLM_TEST_DATA) / "models" / GetParam();
+  static LoadOptions options(std::optional<mx::Dtype> dtype = {}) {
+    return {.dtype = dtype, .adapter = GetParam().adapter};
+  }
+  static std::unique_ptr<Model> load(std::optional<mx::Dtype> dtype = {}) {
+    return load_model(GetParam().checkpoint, options(dtype));
   }
 
   struct Prompt {
@@ -38,7 +65,9 @@ class Golden : public testing::TestWithParam<std::string> {
 
   std::vector<Prompt> prompts() const {
     const auto tensors =
-        mx::load_safetensors((folder() / "goldens.safetensors").string()).first;
+        mx::load_safetensors(
+            (GetParam().goldens / "goldens.safetensors").string())
+            .first;
     std::vector<Prompt> all;
     for (size_t i = 0; i < tensors.size() / 2; ++i) {
       auto tokens = tensors.at(fmt::format("tokens.{}", i));
@@ -52,7 +81,7 @@ class Golden : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(Golden, HasTheLogitsOfMlxLm) {
-  const auto model = load_model(folder(), {.dtype = mx::float32});
+  const auto model = load(mx::float32);
   const auto all = prompts();
   ASSERT_EQ(all.size(), 3u);
   for (const auto& prompt : all) {
@@ -66,7 +95,7 @@ TEST_P(Golden, HasTheLogitsOfMlxLm) {
 
 // In the checkpoint's own type rounding is coarse, but not wild.
 TEST_P(Golden, ComesCloseInItsOwnType) {
-  const auto model = load_model(folder());
+  const auto model = load();
   const bool brain = model->shape().dtype == mx::bfloat16;
   for (const auto& prompt : prompts()) {
     Decoder decoder(*model, 1);
@@ -116,8 +145,8 @@ mx::array crowded(
 }
 
 TEST_P(Golden, GivesTheSameBitsWholeChunkedSteppedAndCrowded) {
-  for (const auto& options : {LoadOptions{}, LoadOptions{mx::float32}}) {
-    const auto model = load_model(folder(), options);
+  for (const auto dtype : {std::optional<mx::Dtype>{}, {mx::float32}}) {
+    const auto model = load(dtype);
     const auto all = prompts();
     const auto& tokens = all.back().tokens;
     const auto& neighbour = all[1].tokens;
@@ -132,7 +161,7 @@ TEST_P(Golden, GivesTheSameBitsWholeChunkedSteppedAndCrowded) {
 }
 
 TEST_P(Golden, NeverMovesItsCacheWithStepsInFlight) {
-  const auto model = load_model(folder());
+  const auto model = load();
   Decoder decoder(*model, 1);
   std::vector<const void*> memory;
   for (const auto& pool : decoder.store().newest()) {
@@ -150,8 +179,8 @@ TEST_P(Golden, NeverMovesItsCacheWithStepsInFlight) {
 }
 
 TEST_P(Golden, TellsItsShapeBeforeItIsLoaded) {
-  const auto facts = read_model_facts(folder());
-  const auto model = load_model(folder());
+  const auto facts = read_model_facts(GetParam().checkpoint, options());
+  const auto model = load();
   const auto& shape = model->shape();
   EXPECT_EQ(facts.shape.layers, shape.layers);
   EXPECT_EQ(facts.shape.kv_heads, shape.kv_heads);
@@ -163,8 +192,8 @@ TEST_P(Golden, TellsItsShapeBeforeItIsLoaded) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Models, Golden, testing::ValuesIn(checkpoints()), [](const auto& info) {
-      std::string name = info.param;
+    Models, Golden, testing::ValuesIn(cases()), [](const auto& info) {
+      std::string name = info.param.goldens.filename().string();
       std::replace(name.begin(), name.end(), '-', '_');
       return name;
     });

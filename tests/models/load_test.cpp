@@ -172,6 +172,39 @@ TEST_F(Load, CountsTheBytesItWillHold) {
   EXPECT_EQ(half.shape.dtype, mx::bfloat16);
 }
 
+TEST_F(Load, CountsTheBytesOfAnAdapterAsWell) {
+  copy("llama-4bit");
+  const fs::path adapter =
+      fs::path(PARALLM_TEST_DATA) / "adapters" / "llama-4bit-dora";
+  const auto plain = read_model_facts(folder_.path());
+  const auto facts = read_model_facts(folder_.path(), {.adapter = adapter});
+  EXPECT_EQ(plain.adapter, "");
+  EXPECT_EQ(facts.adapter, "dora of rank 3 in 4 modules");
+  size_t bytes = plain.weight_bytes;
+  for (const auto& [name, tensor] :
+       mx::load_safetensors((adapter / "adapters.safetensors").string())
+           .first) {
+    bytes += tensor.nbytes();
+  }
+  EXPECT_EQ(facts.weight_bytes, bytes);
+}
+
+TEST_F(Load, AnAdapterOfAnotherModelIsRefused) {
+  const fs::path adapter =
+      fs::path(PARALLM_TEST_DATA) / "adapters" / "llama-4bit-lora";
+  try {
+    load_model(folder_.path(), {.adapter = adapter});
+    FAIL();
+  } catch (const StartError& error) {
+    EXPECT_EQ(error.exit_code, kExitBadData);
+    EXPECT_EQ(
+        std::string(error.what()),
+        (adapter / "adapters.safetensors").string() +
+            ": tensor model.layers.0.self_attn.q_proj.lora_a has shape (64, "
+            "5), expected (36, 5)");
+  }
+}
+
 TEST_F(Load, PrefersGenerationConfig) {
   folder_.write(
       "generation_config.json",

@@ -14,6 +14,7 @@ using testing::HasSubstr;
 
 const std::string kModels = PARALLM_TEST_DATA "/models/";
 const std::string kTinyChat = PARALLM_TEST_DATA "/tiny-chat";
+const std::string kAdapters = PARALLM_TEST_DATA "/adapters/";
 
 // Feeds one token and draws one, greedily.
 RowResult one_step(ModelRunner& runner) {
@@ -64,6 +65,26 @@ TEST(LoadRunner, TheRunnerRunsInEveryNumberType) {
       EXPECT_EQ(result.logprobs.at(0).top.at(0).id, result.accepted[0]);
     }
   }
+}
+
+TEST(InspectCheckpoint, AnAdapterIsPartOfThePlan) {
+  const auto plain = inspect_checkpoint({.path = kTinyChat});
+  const auto adapted = inspect_checkpoint(
+      {.path = kTinyChat, .adapter = kAdapters + "tiny-chat-lora"});
+  EXPECT_EQ(plain.adapter, "");
+  EXPECT_EQ(adapted.adapter, "lora of rank 4 in 7 modules");
+  EXPECT_GT(adapted.memory.weights, plain.memory.weights);
+  EXPECT_GT(adapted.memory.working, plain.memory.working);
+}
+
+TEST(LoadRunner, AnAdapterChangesWhatTheRunnerSays) {
+  const auto logprob = [](const std::string& adapter) {
+    const RunnerOptions options{
+        .path = kTinyChat, .adapter = adapter, .memory = {.blocks = 4}};
+    const auto runner = load_runner(options, inspect_checkpoint(options));
+    return one_step(*runner).logprobs.at(0).top.at(0).logprob;
+  };
+  EXPECT_NE(logprob(kAdapters + "tiny-chat-dora"), logprob(""));
 }
 
 TEST(InspectCheckpoint, KeysAndValuesTakeTheirAskedType) {
@@ -143,6 +164,17 @@ TEST(InspectCheckpoint, TooLittleMemoryIsRefusedBeforeLoading) {
       refusal({.path = kTinyChat, .memory = {.fraction = 1e-6}});
   EXPECT_EQ(exit_code, kExitNoMemory);
   EXPECT_THAT(what, HasSubstr("one sequence of 1024 tokens"));
+}
+
+TEST(InspectCheckpoint, ABrokenAdapterIsRefusedBeforeLoading) {
+  const auto [absent, where] =
+      refusal({.path = kTinyChat, .adapter = kAdapters + "nowhere"});
+  EXPECT_EQ(absent, kExitNotFound);
+  EXPECT_THAT(where, HasSubstr("nowhere: not a folder"));
+  const auto [no_config, what] =
+      refusal({.path = kTinyChat, .adapter = kTinyChat});
+  EXPECT_EQ(no_config, kExitNotFound);
+  EXPECT_THAT(what, HasSubstr("adapter_config.json: no such file"));
 }
 
 TEST(InspectCheckpoint, AMissingFolderHasItsExitCode) {

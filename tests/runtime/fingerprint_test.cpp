@@ -15,7 +15,7 @@ class Fingerprint : public testing::Test {
     first_ = now();
   }
   std::string now(std::string_view settings = "build") const {
-    return system_fingerprint(folder_.path(), settings);
+    return system_fingerprint(folder_.path(), {}, settings);
   }
 
   test::TemporaryFolder folder_;
@@ -48,6 +48,24 @@ TEST_F(Fingerprint, ChangesWithWeightsOfTheSameSize) {
   weights.back() = 'v';
   folder_.write("model.safetensors", weights);
   EXPECT_NE(now(), first_);
+}
+
+TEST_F(Fingerprint, ChangesWithTheAdapterAndWithNothingElseInItsFolder) {
+  const test::TemporaryFolder adapter;
+  const auto adapted = [&] {
+    return system_fingerprint(folder_.path(), adapter.path(), "build");
+  };
+  adapter.write("adapter_config.json", "{}");
+  adapter.write("adapters.safetensors", "a");
+  const std::string once = adapted();
+  EXPECT_NE(once, first_);
+  adapter.write("0000100_adapters.safetensors", "half trained");
+  EXPECT_EQ(adapted(), once);
+  adapter.write("adapters.safetensors", "b");
+  const std::string trained = adapted();
+  EXPECT_NE(trained, once);
+  adapter.write("adapter_config.json", "{ }");
+  EXPECT_NE(adapted(), trained);
 }
 
 } // namespace

@@ -124,6 +124,22 @@ TEST(Resolve, AnswersMayTakeAnEighthOfTheMemory) {
       limits.max_job_bytes);
 }
 
+TEST(Resolve, AnAdapterReachesTheRunnerTheFingerprintAndTheOperator) {
+  ServerConfig config = tiny_chat();
+  EXPECT_EQ(runner_options(config, {}).adapter, "");
+  const auto plain = model_card(config, some_checkpoint());
+  config.model.lora_path = PARALLM_TEST_DATA "/adapters/tiny-chat-dora";
+  EXPECT_EQ(runner_options(config, {}).adapter, config.model.lora_path);
+  const auto adapted = model_card(config, some_checkpoint());
+  EXPECT_NE(adapted.system_fingerprint, plain.system_fingerprint);
+  EXPECT_EQ(adapted.id, plain.id);
+  CheckpointSummary checkpoint = some_checkpoint();
+  checkpoint.adapter = "dora of rank 2 in 21 modules";
+  EXPECT_THAT(
+      resolved_text(config, checkpoint, {.cores = 4}),
+      HasSubstr("tiny-chat (llama, 2 layers, dora of rank 2 in 21 modules)"));
+}
+
 TEST(Resolve, ShowsWhatItCameTo) {
   const auto text = resolved_text(tiny_chat(), some_checkpoint(), {.cores = 4});
   EXPECT_THAT(text, HasSubstr("tiny-chat (llama, 2 layers)"));

@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -14,19 +15,24 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"
 STORIES = SHARED / "models" / "stories260k"
 TINY = ROOT / "tests" / "data" / "tiny-chat"
+BUILTIN = ""  # a start without --model-path
+ADAPTERS = ROOT / "tests" / "data" / "adapters"
 BINARY = ROOT / "build" / "release" / "bin" / "mlx_parallm_serve"
 START_LIMIT_S = 60
 # Ours for tests, such as PARALLM_FUZZ_SECONDS, are no settings of a server.
 ENVIRONMENT = {name: value for name, value in os.environ.items()
                if not name.startswith("PARALLM_")}
 
+sys.path.insert(0, str(ROOT / "tools"))  # the programs that made the models
+
 
 class Server:
     """One server process; `port` is known once it says it listens."""
 
     def __init__(self, *flags, env=None, model=None):
-        command = [str(BINARY), "--model-path", str(model or TINY),
-                   "--port", "0", *flags]
+        model = TINY if model is None else model
+        command = [str(BINARY), "--port", "0", *flags]
+        command += ["--model-path", str(model)] if model else []
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
             text=True, env={**ENVIRONMENT, **(env or {})}, cwd=ROOT / "tests")
@@ -134,3 +140,11 @@ def idle_blocks(server):
                 server.metric("parallm_num_requests_waiting") == 0:
             return server.metric("parallm_kv_cache_usage_perc")
     raise AssertionError("requests still run")
+
+
+@pytest.fixture(scope="session")
+def builtin():
+    """parallm-tiny, as ./serve without flags serves it."""
+    running = Server(model=BUILTIN)
+    yield running
+    assert running.stop() == 0

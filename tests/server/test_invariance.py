@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from conftest import Server
+from conftest import ADAPTERS, Server
 
 
 def ask(server, prompt, seed, temperature=1.0, n=1, tokens=24, **more):
@@ -33,8 +33,12 @@ SAMPLERS = [dict(temperature=0), dict(temperature=1.0),
 @pytest.mark.parametrize("flags", [
     ["--max-batch-size", "64"],
     ["--max-batch-size", "24", "--max-batch-tokens", "24"],
-    ["--max-batch-size", "64", "--prefix-cache", "off"]],
-    ids=["default", "chunked", "no-prefix-cache"])
+    ["--max-batch-size", "64", "--prefix-cache", "off"],
+    ["--max-batch-size", "64",
+     "--lora-path", str(ADAPTERS / "tiny-chat-lora")],
+    ["--max-batch-size", "24", "--max-batch-tokens", "24",
+     "--lora-path", str(ADAPTERS / "tiny-chat-dora")]],
+    ids=["default", "chunked", "no-prefix-cache", "lora", "dora-chunked"])
 def test_alone_equals_in_a_batch_of_64(flags):
     server = Server(*flags)
     prompts = random_prompts(64, seed=5)

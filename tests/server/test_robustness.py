@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from conftest import (BINARY, ENVIRONMENT, ROOT, TINY, Server, idle_blocks,
-                      wait_for)
+from conftest import (ADAPTERS, BINARY, ENVIRONMENT, ROOT, TINY, Server,
+                      idle_blocks, wait_for)
 
 
 CANCELLED = 'parallm_request_success_total{finished_reason="cancelled"}'
@@ -202,6 +202,30 @@ def test_a_broken_checkpoint_ends_with_65_and_one_line(tmp_path, change, name):
     code, message = start_fails(model=broken_copy(tmp_path, change))
     assert code == 65
     errors = [line for line in message.splitlines() if name in line]
+    assert len(errors) == 1
+
+
+def test_an_absent_adapter_ends_with_66(tmp_path):
+    code, message = start_fails("--lora-path", str(tmp_path / "absent"))
+    assert code == 66 and "absent: not a folder" in message
+
+
+def test_a_broken_adapter_ends_with_65_and_one_line(tmp_path):
+    for file in (ADAPTERS / "tiny-chat-lora").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = tmp_path / "adapter_config.json"
+    config.write_text(config.read_text().replace('"rank": 4', '"rank": 8'))
+    code, message = start_fails("--lora-path", str(tmp_path))
+    assert code == 65
+    assert "tensor lm_head.lora_a has shape (48, 4)" in message
+    assert len(message.splitlines()) == 1
+
+
+def test_an_adapter_of_another_model_ends_with_65_and_one_line():
+    code, message = start_fails(
+        "--lora-path", str(ADAPTERS / "llama-4bit-lora"))
+    assert code == 65
+    errors = [line for line in message.splitlines() if "lora_a" in line]
     assert len(errors) == 1
 
 

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <exception>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/check.h"
+#include "nn/safetensors_header.h"
+#include "nn/step_context.h"
+
+namespace parallm {
+
+// The tensors of .safetensors files while they are unpacked: each is taken
+// once, by the name it has in its file. What is taken is lazy: the numbers are
+// read when it is evaluated. Every complaint is a StartError that names the
+// tensor. Engine thread.
+class TensorStore {
+ public:
+  // `folder` is where a tensor is missed.
+  TensorStore(
+      const std::filesystem::path& folder,
+      const std::vector<TensorFile>& files);
+
+  bool has(const std::string& name) const;
+
+  // A float tensor. With a dtype, converted; without, f64 alone becomes f32.
+  mx::array take(
+      const std::string& name,
+      const mx::Shape& shape,
+      std::optional<mx::Dtype> dtype);
+  // Packed integers (uint32).
+  mx::array take_packed(const std::string& name, const mx::Shape& shape);
+
+  // Forgets tensors by the end of their names.
+  void drop(std::string_view name_end);
+
+  // Everything must have been taken or dropped. `why` ends the complaint.
+  void expect_empty(std::string_view why = "") const;
+
+ private:
+  struct Tensor {
+    mx::array array;
+    std::string file;
+    std::string dtype; // as in the file
+  };
+
+  Tensor extract(const std::string& name, const mx::Shape& shape);
+
+  std::filesystem::path folder_;
+  std::map<std::string, Tensor> tensors_{};
+};
+
+// What MLX threw while it read: the machine's fault, or the file's.
+StartError unreadable(
+    const std::filesystem::path& path, const std::exception& error);
+
+} // namespace parallm
