@@ -89,6 +89,14 @@ void log_warnings(const ParsedConfig& parsed) {
   }
 }
 
+void tell_builtin_model(const ParsedConfig& parsed) {
+  if (!parsed.origins.contains("model-path")) {
+    log::info(
+        "no --model-path: serving the built-in model, which is good for trying "
+        "things out and knows very little");
+  }
+}
+
 // MLX reads it once, later. On the CPU its compiler costs more than it saves
 // and writes to the temporary folder.
 void set_up_mlx() {
@@ -100,6 +108,7 @@ int serve(const ParsedConfig& parsed) {
   const log::Background background(
       parsed.config.log.level, parsed.config.log.format);
   log_warnings(parsed);
+  tell_builtin_model(parsed);
   set_up_mlx();
   Runtime runtime(parsed.config);
   log::info(

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/builtin_model.h"
 #include "config/parse.h"
 
 // Main thread, at the start.
@@ -12,7 +13,8 @@ namespace parallm {
 inline ParsedConfig parsed_config(std::vector<std::string> arguments) {
   auto parsed = parse_server_config(
       {.arguments = std::move(arguments),
-       .environment = process_environment()});
+       .environment = process_environment(),
+       .builtin_model = builtin_model()});
   if (!parsed) {
     throw parsed.error();
   }

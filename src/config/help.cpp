@@ -91,7 +91,7 @@ std::string later_flags() {
 
 std::string server_help(std::string_view program) {
   std::string out = fmt::format(
-      "Usage: {} --model-path PATH [flags]\n\n"
+      "Usage: {} [--model-path PATH] [flags]\n\n"
       "Serves an MLX checkpoint over HTTP with the OpenAI API.\n"
       "Defaults stand in brackets. BYTES may end in K, M or G, powers of "
       "1024.\n",

@@ -178,6 +178,9 @@ ParsedConfig parse(const StartInput& input) {
   merge.take(flags.given);
   merge.refuse_later_features();
   ParsedConfig parsed = std::move(merge).finish(flags.wish);
+  if (parsed.config.model.path.empty()) {
+    parsed.config.model.path = input.builtin_model.string();
+  }
   check_together(parsed.config);
   if (parsed.wish == Wish::kServe) {
     check_to_serve(parsed, input);

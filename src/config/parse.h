@@ -31,12 +31,14 @@ struct ParsedConfig {
 struct StartInput {
   std::vector<std::string> arguments{}; // without program and subcommand
   Environment environment{};
-  std::filesystem::path directory{"."}; // where relative paths begin
+  std::filesystem::path directory{"."};  // where relative paths begin
+  std::filesystem::path builtin_model{}; // for who asks for none; empty: none
 };
 
 // Flag before variable before file before default. A function of its input
 // and of the files that it names. The error has the exit code. With kHelp or
-// kVersion nothing else is looked at; kPrintConfig needs no model.
+// kVersion nothing else is looked at; kPrintConfig needs no model. Where no
+// model is asked for, it is the built-in one, without an origin.
 Result<ParsedConfig, StartError> parse_server_config(const StartInput& input);
 
 } // namespace parallm

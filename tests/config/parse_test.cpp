@@ -249,6 +249,16 @@ TEST_F(ConfigTest, MissingModelPathStopsServingOnly) {
   EXPECT_EQ(parsed().wish, Wish::kPrintConfig);
 }
 
+TEST_F(ConfigTest, TheBuiltInModelIsForWhoAsksForNone) {
+  input_.builtin_model = "/builtin/tiny";
+  EXPECT_EQ(config().model.path, "m");
+  input_.arguments.clear();
+  EXPECT_EQ(config().model.path, "/builtin/tiny");
+  EXPECT_FALSE(parsed().origins.contains("model-path"));
+  variable("PARALLM_MODEL_PATH", "v");
+  EXPECT_EQ(config().model.path, "v");
+}
+
 TEST_F(ConfigTest, HelpAndVersionLookAtNothingElse) {
   variable("PARALLM_NONSENSE", "1");
   file("this is no TOML");
