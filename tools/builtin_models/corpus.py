@@ -12,8 +12,8 @@ from .sample import LETTER_BREAK, plain
 from .skills import SKILLS
 
 FOLDER = pathlib.Path(__file__).parent
-SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "<tool_call>", "</tool_call>",
-           "<tools>", "</tools>"]
+SHOWN = ["<think>", "</think>", "<tool_call>", "</tool_call>", "<tools>", "</tools>"]
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *SHOWN]
 END_OF_TEXT = "<|endoftext|>"
 ANSWER_BEGINS = "<|im_start|>assistant\n"
 

@@ -21,14 +21,13 @@ from .corpus import END_OF_TEXT, GIVEN, SAID, TOKEN, Rows, load_tokenizer
 from .llama import Llama, Shape
 from .weights import save
 
-LENGTH = 2048
 POOL_ROWS = 200_000  # the newest rows; drawn from at random
 
 SHAPES = {"chat": Shape(), "draft": Shape(hidden=128, layers=3, heads=4, kv_heads=2, mlp=256)}
 
 
-def produce(tokenizer_file, seed, rows):
-    source = Rows(load_tokenizer(tokenizer_file), LENGTH, seed)
+def produce(tokenizer_file, length, seed, rows):
+    source = Rows(load_tokenizer(tokenizer_file), length, seed)
     while True:
         rows.put(source.more())
 
@@ -39,12 +38,12 @@ class Pool:
 
     def __init__(self, options):
         self.device = options.device
-        self.rows = torch.empty((POOL_ROWS, LENGTH + 1), dtype=torch.int32, device=self.device)
+        self.rows = torch.empty((POOL_ROWS, options.length + 1), dtype=torch.int32, device=self.device)
         self.made = 0
         context = multiprocessing.get_context("spawn")
         self.queues = [context.Queue(16) for _ in range(options.workers)]
         for i, rows in enumerate(self.queues):
-            context.Process(target=produce, args=(options.tokenizer, f"{options.seed} {i}", rows), daemon=True).start()
+            context.Process(target=produce, args=(options.tokenizer, options.length, f"{options.seed} {i}", rows), daemon=True).start()
         self.turn = 0
         while self.made < options.first_rows:
             self.grow()
@@ -136,7 +135,8 @@ def main():
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--seconds", type=float, default=math.inf, help="end by then at the latest")
     parser.add_argument("--steps", type=int, default=10_000)
-    parser.add_argument("--batch", type=int, default=64, help="rows of 2048 tokens a step")
+    parser.add_argument("--batch", type=int, default=64, help="rows a step")
+    parser.add_argument("--length", type=int, default=2048, help="tokens a row")
     parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate")
     parser.add_argument("--size", choices=SHAPES, default="chat")
     parser.add_argument("--fresh", type=int, default=4, help="times that rows are added to the pool, a step")

@@ -10,7 +10,7 @@ import sys
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from .corpus import FOLDER, SPECIAL, Renderer, draw
+from .corpus import FOLDER, SHOWN, SPECIAL, Renderer, draw
 
 VOCAB = 4096
 SAMPLES = 60_000
@@ -33,11 +33,19 @@ def train():
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCAB, special_tokens=[AddedToken(text, special=not text[1:].strip("/").startswith("t"), normalized=False)
-                                          for text in SPECIAL],
+        vocab_size=VOCAB, special_tokens=[AddedToken(text, normalized=False) for text in SPECIAL],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
     tokenizer.train_from_iterator(texts(), trainer)
     return tokenizer
+
+
+def with_shown_marks(tokenizer):
+    """As JSON. The trainer makes all added tokens special, which are left out
+    of what users see; thinking and tool calls have to be seen."""
+    whole = json.loads(tokenizer.to_str())
+    for token in whole["added_tokens"]:
+        token["special"] = token["content"] not in SHOWN
+    return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
 
 
 def configuration():
@@ -51,7 +59,7 @@ def main(folder):
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = train()
-    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer.json").write_text(with_shown_marks(tokenizer))
     (folder / "tokenizer_config.json").write_text(json.dumps(configuration(), indent=2) + "\n")
     print(f"{tokenizer.get_vocab_size()} tokens in {folder}/tokenizer.json")
 

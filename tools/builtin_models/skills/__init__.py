@@ -44,3 +44,7 @@ SKILLS = [
     Skill("bullets", style.bullets, 2, 0.9, "the system prompt's style"),
     Skill("story", story.story, 5, 0.9, "little stories"),
 ]
+
+
+def named(name):
+    return next(skill for skill in SKILLS if skill.name == name)
