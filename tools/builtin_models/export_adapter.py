@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""Writes a trained adapter as the folder that mlx-lm and mlx_parallm load.
+
+Usage: python -m builtin_models.export_adapter TRAINED_ADAPTER OUT   (from tools/)
+TRAINED_ADAPTER is what train_adapter.py wrote.
+"""
+import json
+import pathlib
+import shutil
+import sys
+
+BASE = "parallm-tiny"
+
+
+def config_of(adapter):
+    """The fields that mlx_lm.tuner.utils.load_adapters reads, and whom it is for."""
+    return {
+        "model": BASE, "fine_tune_type": adapter["kind"], "num_layers": adapter["layers"],
+        "lora_parameters": {"rank": adapter["rank"], "scale": adapter["scale"], "dropout": 0.0, "keys": adapter["keys"]}}
+
+
+def main(trained, out):
+    trained, out = pathlib.Path(trained), pathlib.Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    adapter = json.loads((trained / "train.json").read_text())
+    (out / "adapter_config.json").write_text(json.dumps(config_of(adapter), indent=2) + "\n")
+    # copyfile: what came from another machine may be read-only, this is not to be.
+    shutil.copyfile(trained / "adapters.safetensors", out / "adapters.safetensors")
+    size = sum((out / name).stat().st_size for name in ("adapter_config.json", "adapters.safetensors"))
+    print(f"{out}: {adapter['behaviour']}, {size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
