@@ -1,6 +1,7 @@
 #include "cli/builtin_model.h"
 
 #include <climits>
+#include <cstdint>
 #include <system_error>
 
 #ifdef __APPLE__
@@ -29,6 +30,9 @@ fs::path this_program() {
 fs::path builtin_model() {
   std::error_code error;
   const fs::path program = fs::canonical(this_program(), error);
+  if (error) { // what is relative now belongs to whoever started us
+    return {};
+  }
   const fs::path folder = fs::canonical(
       program.parent_path() / "../share/mlx_parallm/models/parallm-tiny",
       error);

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/version.h"
+#include "config/suggest.h"
 
 namespace parallm {
 
@@ -37,6 +38,18 @@ int complain(int exit_code, const std::string& message) {
   return exit_code;
 }
 
+int complain_of_unknown(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Subcommand& subcommand : kSubcommands) {
+    names.emplace_back(subcommand.name);
+  }
+  const std::string guess = did_you_mean(name, names);
+  return complain(
+      kExitUsage, fmt::format(
+                      "no subcommand `{}`{}", name,
+                      guess.empty() ? "; parallm --help lists them" : guess));
+}
+
 int dispatch(const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
     print_help();
@@ -50,10 +63,7 @@ int dispatch(const std::vector<std::string>& arguments) {
       kSubcommands,
       [&](const Subcommand& s) { return s.name == arguments[0]; });
   if (found == std::end(kSubcommands)) {
-    return complain(
-        kExitUsage,
-        fmt::format(
-            "no subcommand `{}`; parallm --help lists them", arguments[0]));
+    return complain_of_unknown(arguments[0]);
   }
   return found->run({arguments.begin() + 1, arguments.end()});
 }

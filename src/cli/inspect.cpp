@@ -9,22 +9,22 @@ namespace parallm {
 namespace {
 
 constexpr auto kHelp =
-    "Usage: parallm inspect PATH [flags of serve]\n\n"
-    "What a checkpoint folder holds and what of it fits this machine. No "
-    "weight is read.\n";
+    "Usage: parallm inspect [PATH] [flags of serve]\n\n"
+    "What a checkpoint folder holds and what of it fits this machine;\n"
+    "without PATH: the built-in model. No weight is read.\n";
 
 } // namespace
 
 int run_inspect(const std::vector<std::string>& arguments) {
-  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
-    fmt::print("{}", kHelp);
-    return arguments.empty() ? kExitUsage : 0;
-  }
   auto rest = arguments;
-  if (!rest[0].starts_with("--")) {
+  if (!rest.empty() && !rest[0].starts_with("-")) {
     rest.insert(rest.begin(), "--model-path");
   }
   const ParsedConfig parsed = parsed_config(rest);
+  if (parsed.wish == Wish::kHelp) {
+    fmt::print("{}", kHelp);
+    return 0;
+  }
   fmt::print(
       "{}",
       resolved_text(

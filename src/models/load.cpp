@@ -95,9 +95,7 @@ size_t weight_bytes(const WeightFiles& weights, const LoadOptions& options) {
   size_t bytes = 0;
   for (const auto& file : weights.files) {
     for (const auto& tensor : file.tensors) {
-      const size_t own = is_float(tensor) ? float_dtype(tensor).size() : 0;
-      bytes += own && options.dtype ? tensor.bytes / own * options.dtype->size()
-                                    : tensor.bytes;
+      bytes += loaded_bytes(tensor, options.dtype);
     }
   }
   return bytes;

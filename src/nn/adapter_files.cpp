@@ -152,16 +152,17 @@ AdapterFiles AdapterFiles::find(const fs::path& folder) {
 size_t AdapterFiles::bytes() const {
   size_t bytes = 0;
   for (const auto& tensor : tensors.tensors) {
-    bytes += tensor.bytes;
+    bytes += loaded_bytes(tensor);
   }
   return bytes;
 }
 
 std::string AdapterFiles::text() const {
   const bool dora = kind == AdapterKind::kDora;
+  const size_t modules = tensors.tensors.size() / (dora ? 3 : 2);
   return fmt::format(
-      "{} of rank {} in {} modules", dora ? "dora" : "lora", rank,
-      tensors.tensors.size() / (dora ? 3 : 2));
+      "{} of rank {} in {} module{}", dora ? "dora" : "lora", rank, modules,
+      modules == 1 ? "" : "s");
 }
 
 } // namespace parallm

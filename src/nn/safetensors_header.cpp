@@ -151,4 +151,15 @@ mx::Dtype float_dtype(const TensorInfo& tensor) {
                                   : mx::float32;
 }
 
+size_t loaded_bytes(const TensorInfo& tensor, std::optional<mx::Dtype> dtype) {
+  if (!is_float(tensor)) {
+    return tensor.bytes;
+  }
+  size_t bytes = dtype.value_or(float_dtype(tensor)).size();
+  for (const int64_t n : tensor.shape) {
+    bytes *= static_cast<size_t>(n);
+  }
+  return bytes;
+}
+
 } // namespace parallm

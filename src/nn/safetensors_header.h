@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,11 @@ std::vector<TensorInfo> read_safetensors_header(
 // Whether a tensor counts as float: F64, F32, F16 or BF16.
 bool is_float(const TensorInfo& tensor);
 
-// The type of a float tensor.
+// The type of a float tensor once it is loaded: f64 becomes f32.
 mx::Dtype float_dtype(const TensorInfo& tensor);
+
+// What a tensor takes in memory; a float one as `dtype`, if there is one.
+size_t loaded_bytes(
+    const TensorInfo& tensor, std::optional<mx::Dtype> dtype = std::nullopt);
 
 } // namespace parallm

@@ -65,22 +65,30 @@ KvGeometry kv_geometry(const RunnerOptions& options, const ModelShape& shape) {
       .dtype = dtype_of(options.kv_dtype).value_or(automatic)};
 }
 
-// Of one step: what a layer keeps alive for each token, an adapter's product
-// and its sum with the layer's, the logits of every row with a copy to work on,
-// and a slice of prompt scores.
-size_t working_bytes(const RunnerOptions& options, const ModelConfig& c) {
-  const auto tokens = static_cast<size_t>(options.max_step_tokens);
+// Floats that a layer keeps alive for each token.
+size_t layer_floats(const ModelConfig& c) {
   const auto heads = static_cast<size_t>(c.heads + c.kv_heads);
-  const auto adapted = options.adapter.empty()
-                           ? size_t{0}
-                           : size_t{2} * std::max(c.width, c.mlp_width);
-  const size_t of_token =
-      sizeof(float) * (size_t{6} * c.width + size_t{3} * c.mlp_width +
-                       2 * heads * c.head_dim + adapted);
+  return size_t{6} * c.width + size_t{3} * c.mlp_width + 2 * heads * c.head_dim;
+}
+
+// And an adapter: its product and the sum with the layer's, at the widest.
+size_t adapter_floats(const ModelConfig& c) {
+  return size_t{2} * std::max({c.width, c.mlp_width, c.heads * c.head_dim});
+}
+
+// Of one step: that of its tokens, the logits of every row with a copy to work
+// on, or with the product and the sum of an adapted head, and a slice of prompt
+// scores.
+size_t working_bytes(const RunnerOptions& options, const ModelConfig& c) {
+  const bool adapted = !options.adapter.empty();
+  const auto tokens = static_cast<size_t>(options.max_step_tokens);
   const auto rows = static_cast<size_t>(
       std::min(options.max_sequences, options.max_step_tokens));
-  const size_t of_row = 2 * sizeof(float) * static_cast<size_t>(c.vocab);
-  const size_t scores = std::min(size_t{64} << 20, of_row / 2 * size_t{256});
+  const size_t of_token =
+      sizeof(float) * (layer_floats(c) + (adapted ? adapter_floats(c) : 0));
+  const size_t logits = sizeof(float) * static_cast<size_t>(c.vocab);
+  const size_t of_row = (adapted ? 3 : 2) * logits;
+  const size_t scores = std::min(size_t{64} << 20, logits * size_t{256});
   return tokens * of_token + rows * of_row + scores;
 }
 

@@ -568,6 +568,26 @@ TEST(FieldTable, AnswersEveryValueWithARequestOrANamedRefusal) {
   }
 }
 
+// What the table says of a field of completions.
+std::string dumped(const std::string& field, const char* key) {
+  const auto table = parse_object(field_table_json());
+  for (const auto& info : table.value().at("/v1/completions").as_array()) {
+    if (info.at("name").as_string() == field) {
+      return std::string(info.at(key).as_string());
+    }
+  }
+  return "no such field";
+}
+
+TEST(FieldTable, DumpsNumbersAsPlainDecimals) {
+  EXPECT_EQ(dumped("temperature", "default"), "1");
+  EXPECT_EQ(dumped("min_p", "default"), "0");
+}
+
+TEST(FieldTable, DumpsWhatComesLaterAsRefused) {
+  EXPECT_EQ(dumped("speculation", "outcome"), "refused");
+}
+
 TEST(FieldTable, DumpsItsDefaultsAsJson) {
   const auto table = parse_object(field_table_json());
   ASSERT_TRUE(table);

@@ -77,6 +77,27 @@ TEST(InspectCheckpoint, AnAdapterIsPartOfThePlan) {
   EXPECT_GT(adapted.memory.working, plain.memory.working);
 }
 
+// What an adapter adds to the working memory of a step, in floats. The model
+// has H D = 72, wider than E = 36 and F = 52, and V = 67.
+size_t adapted_floats(int max_sequences, int max_step_tokens) {
+  const auto working = [&](const std::string& adapter) {
+    return inspect_checkpoint({.path = kModels + "mistral-f32",
+                               .adapter = adapter,
+                               .max_sequences = max_sequences,
+                               .max_step_tokens = max_step_tokens})
+        .memory.working;
+  };
+  return (working(kAdapters + "tiny-chat-lora") - working("")) / sizeof(float);
+}
+
+TEST(InspectCheckpoint, AnAdapterHoldsTwoMoreOfTheWidestArrays) {
+  EXPECT_EQ(adapted_floats(1, 9) - adapted_floats(1, 8), 2u * 72u);
+}
+
+TEST(InspectCheckpoint, AnAdaptedHeadHoldsAThirdArrayOfLogits) {
+  EXPECT_EQ(adapted_floats(5, 8) - adapted_floats(4, 8), 67u);
+}
+
 TEST(LoadRunner, AnAdapterChangesWhatTheRunnerSays) {
   const auto logprob = [](const std::string& adapter) {
     const RunnerOptions options{

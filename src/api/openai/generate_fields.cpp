@@ -1,5 +1,6 @@
+#include <fmt/format.h>
+
 #include <array>
-#include <boost/json/serialize.hpp>
 #include <charconv>
 
 #include "api/openai/tables.h"
@@ -21,8 +22,9 @@ constexpr size_t kMaxBiases = 1024;
 constexpr size_t kMaxAllowedIds = 65536;
 constexpr size_t kMaxBadWords = 256;
 
+// JSON, as people write it: Boost.JSON would say 1E0.
 std::string shortest(double number) {
-  return json::serialize(json::value(number));
+  return fmt::format("{}", number);
 }
 
 Check read_stop(const Value& value, Fields& request) {
@@ -189,16 +191,6 @@ Check read_logprobs_mode(const Value& value, Fields& request) {
   }
   request.logprobs_mode = LogprobsMode(mode.value());
   return {};
-}
-
-Check check_speculation(const Value& value, Fields&) {
-  auto on = read_bool(value);
-  if (!on) {
-    return on.error();
-  }
-  return on.value()
-             ? unsupported_field(value.path, "this server does not speculate")
-             : Check{};
 }
 
 Check check_string(const Value& value) {
@@ -388,7 +380,7 @@ void add_handling(Table& table) {
           {"metadata", "object",
            "at most 16 pairs, keys 64, values 512 characters"},
           read_metadata)
-      .add({"speculation", "boolean", "", "false"}, check_speculation);
+      .refused("speculation", "this server does not speculate", {false});
 }
 
 // Without effect but for the log of requests.
