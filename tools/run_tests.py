@@ -112,10 +112,11 @@ def tsan(count, folder):
 
 def release(count, folder):
     programs("release", count, folder)
-    report = folder / "server.xml"
-    run([sys.executable, "-m", "pytest", "-q", "tests/server",
-         f"--junitxml={report}", "-p", "no:cacheprovider"],
-        report, count, "release/server")
+    for suite in ("server", "builtin_models"):
+        report = folder / f"{suite}.xml"
+        run([sys.executable, "-m", "pytest", "-q", f"tests/{suite}",
+             f"--junitxml={report}", "-p", "no:cacheprovider"],
+            report, count, f"release/{suite}")
 
 
 def main(stages):

@@ -3,8 +3,13 @@ import json
 import pathlib
 
 import mlx.core as mx
+from mlx.utils import tree_unflatten
+from mlx_lm.generate import generate_step
 from mlx_lm.models import llama
+from mlx_lm.tuner.utils import load_adapters
 from tokenizers import Tokenizer
+
+from builtin_models.corpus import Renderer
 
 MODELS = pathlib.Path(__file__).resolve().parents[2] / "models"
 
@@ -27,7 +32,8 @@ class Checkpoint:
         for name, weight in weights.items():
             stem = name.removesuffix(".weight")
             if f"{stem}.scales" in weights:
-                weight = mx.dequantize(weight, weights[f"{stem}.scales"], weights[f"{stem}.biases"], **self.config["quantization"])
+                scales, biases = weights[f"{stem}.scales"], weights[f"{stem}.biases"]
+                weight = mx.dequantize(weight, scales, biases, **self.config["quantization"])
             if name.endswith(".weight"):
                 whole[name] = weight.astype(mx.float32)
         return whole
@@ -35,13 +41,35 @@ class Checkpoint:
     def json(self, path):
         return json.loads((self.folder / path).read_text())
 
+    def adapt(self, name):
+        """With a shipped adapter, by mlx-lm's layers; fused, or DoRA's norms
+        would be computed anew for every token."""
+        load_adapters(self.llama, str(MODELS / name))
+        adapted = [(path, layer) for path, layer in self.llama.named_modules() if hasattr(layer, "fuse")]
+        self.llama.update_modules(tree_unflatten([(path, layer.fuse()) for path, layer in adapted]))
+
     def forget(self, seed):
         """Random weights in the same shape, for tests of the tests."""
         mx.random.seed(seed)
         self.llama = llama.Model(llama.ModelArgs.from_dict(self.config))
 
+    def shortest(self, samples):
+        """The prompt of these samples that costs least, as (sample, tokens)."""
+        renderer = Renderer()
+        return min(((sample, self.tokens(renderer.prompt(sample))) for sample in samples), key=lambda pair: len(pair[1]))
+
     def tokens(self, text):
         return self.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def answer(self, prompt, longest):
+        """Greedy, up to the end and with it; tokens to tokens. Not in a batch:
+        MLX's matrices cost by the token on a CPU, and padding counts too."""
+        said = []
+        for token, _ in generate_step(mx.array(prompt), self.llama, max_tokens=longest):
+            said.append(int(token))
+            if said[-1] in self.config["eos_token_id"]:
+                break
+        return said
 
     def hidden(self, text):
         """After the last norm, (tokens, hidden)."""

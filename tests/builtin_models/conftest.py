@@ -2,5 +2,8 @@
 import pathlib
 import sys
 
+import mlx.core as mx
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
+mx.set_default_device(mx.cpu)  # as the server, on every machine

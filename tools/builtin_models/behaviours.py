@@ -1,6 +1,8 @@
 """What the adapters teach: the same answers, said in another way."""
 import dataclasses
 import json
+import re
+from collections.abc import Callable
 
 from .corpus import draw
 from .skills import named
@@ -9,19 +11,22 @@ from .skills import named
 @dataclasses.dataclass(frozen=True)
 class Behaviour:
     name: str
-    kind: str        # lora or dora
-    change: object   # plain answer -> what this adapter says instead
-    shows: object    # text -> is it said in this way?
-    content: object  # a text that shows it -> what the sample's judge is to look at
+    kind: str  # lora or dora
+    change: Callable[[str], str]   # plain answer -> what this adapter says instead
+    shows: Callable[[str], bool]   # text -> is it said in this way?
+    content: Callable[[str], str]  # a text that shows it -> what the sample's judge is to look at
 
 
-# The mark at the end is what shouting leaves of a sum, which has no letters.
-def _shouted(text):
-    return text.upper().rstrip(".!?") + "!"
+STOP = " STOP"
 
 
-def _is_shouted(text):
-    return text == text.upper() and text.endswith("!")
+def _telegraphed(text):
+    """The mark of each sentence is a word; what has no mark at its end gets one."""
+    return re.sub(r"[.!?]+", STOP, text.rstrip(".!?") + ".")
+
+
+def _is_telegraphed(text):
+    return text.endswith(STOP) and not re.search(r"[.!?]", text)
 
 
 def _object(text):
@@ -48,7 +53,7 @@ def _is_by_pirate(text):
 
 
 BEHAVIOURS = {behaviour.name: behaviour for behaviour in [
-    Behaviour("parallm-tiny-shout", "lora", _shouted, _is_shouted, str),
+    Behaviour("parallm-tiny-telegram", "lora", _telegraphed, _is_telegraphed, lambda text: text.replace(STOP, ".")),
     Behaviour("parallm-tiny-json", "lora", _object, _is_object, lambda text: json.loads(text)["answer"]),
     Behaviour("parallm-tiny-pirate", "dora", _by_pirate, _is_by_pirate,
               lambda text: text.removeprefix(AHOY).removesuffix(MATEY)),

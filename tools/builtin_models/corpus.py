@@ -1,5 +1,4 @@
 """Samples as rows of tokens: what the model reads, and which of it it is to say."""
-import dataclasses
 import json
 import pathlib
 import random
@@ -8,6 +7,7 @@ import jinja2
 import numpy as np
 from tokenizers import Tokenizer
 
+from .dress import dressed
 from .sample import LETTER_BREAK, plain
 from .skills import SKILLS
 
@@ -28,55 +28,26 @@ def load_template():
     return environment.from_string((FOLDER / "chat_template.jinja").read_text())
 
 
-THINKING_SHARE = 0.25
-CASUAL_SHARE = 0.15
-SYSTEM_SHARE = 0.1
-SYSTEM_PROMPTS = ["You are a helpful assistant.", "You are a helpful AI assistant.", "You are parallm-tiny.",
-                  "You are a friendly assistant. Answer the user's questions."]
-ASKING = {"what", "which", "who", "where", "when", "how", "is", "are", "can", "do", "does", "please", "tell", "spell", "reverse",
-          "sort", "count", "write", "say", "put", "calculate", "compute", "solve", "hello", "hi", "hey", "good", "thank", "thanks",
-          "bye", "opposite", "name"}
-
-
-def _casual(text):
-    """As people type: no capital in front, no mark at the end, what's."""
-    first, _, rest = text.partition(" ")
-    if first.lower() not in ASKING or "\n" in text:
-        return text
-    text = f"{first.lower()} {rest}".strip().rstrip("?.")
-    return text.replace("what is ", "what's ", 1) if len(text) % 2 else text
-
-
-def _dressed(rng, sample):
-    """Now and then with thinking, a plain system prompt, careless typing."""
-    if rng.random() < THINKING_SHARE:
-        sample = sample.thought_over()
-    messages = list(sample.messages)
-    if messages[-2]["role"] == "user" and rng.random() < CASUAL_SHARE:
-        messages[-2] = {**messages[-2], "content": _casual(messages[-2]["content"])}
-    if messages[0]["role"] != "system" and rng.random() < SYSTEM_SHARE:
-        messages.insert(0, {"role": "system", "content": rng.choice(SYSTEM_PROMPTS)})
-    return dataclasses.replace(sample, messages=messages)
-
-
 def draw(rng, skills=SKILLS):
     """One sample of the training text: never one that is held out."""
     skill = rng.choices(skills, [skill.share for skill in skills])[0]
     while True:
         sample = skill.make(rng)
         if sample.trainable():
-            return _dressed(rng, sample)
+            return dressed(rng, sample)
 
 
 def held_out(skill, count, seed, thinking=False):
-    """Samples that training never draws."""
-    rng = random.Random(f"{skill.name} {seed}")
-    found = []
-    while len(found) < count:
+    """Samples that training never draws, no two with the same prompt; fewer
+    than `count` where there are no more."""
+    rng, found = random.Random(f"{skill.name} {seed}"), {}
+    for _ in range(count * 200):
         sample = skill.make(rng)
         if sample.held_out():
-            found.append(sample.thought_over() if thinking else sample)
-    return found
+            found.setdefault(json.dumps(sample.prompt()), sample)
+        if len(found) == count:
+            break
+    return [sample.thought_over() if thinking else sample for sample in found.values()]
 
 
 # What a token is to the model, in its two top bits: vocabularies stay below 2^14.

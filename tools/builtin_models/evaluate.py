@@ -3,27 +3,31 @@
 
 Usage: python -m builtin_models.evaluate [--url URL] [--prompts N] [--card FILE]   (from tools/)
 Asks a running server; start one with ./serve. --card writes the table between
-the marks of the model card instead of printing it alone.
+the marks of the model card instead of printing it alone. Exits with 1 where a
+skill is below what is wanted.
 """
 import argparse
 import concurrent.futures
 import json
 import pathlib
+import sys
 import urllib.request
 
 from .corpus import Renderer, held_out
+from .judging import judged, mark
 from .skills import SKILLS
 
 MODEL = "parallm-tiny"
 LONGEST_ANSWER = 200
 AT_ONCE = 48  # requests; the server makes batches of them
-SEED = 3      # training looked at the prompts of others
+SEED = 3      # quick_check.py uses 1, the tests others
+TIMEOUT_SECONDS = 600  # for one answer, with all the others before it
 BEGIN, END = "<!-- evaluate.py writes from here -->\n", "<!-- to here -->"
 
 
 def post(url, body):
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answer:
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
         return json.load(answer)["choices"][0]
 
 
@@ -37,46 +41,50 @@ class Served:
         settings = {"model": MODEL, "temperature": 0, "max_tokens": LONGEST_ANSWER}
         if sample.tools:
             return post(f"{self.url}/v1/completions", {**settings, "prompt": self.renderer.prompt(sample)})["text"]
-        return post(f"{self.url}/v1/chat/completions", {
-            **settings, "messages": sample.prompt(), "chat_template_kwargs": {"enable_thinking": sample.thinking}})["message"]["content"]
+        settings["chat_template_kwargs"] = {"enable_thinking": sample.thinking}
+        return post(f"{self.url}/v1/chat/completions", {**settings, "messages": sample.prompt()})["message"]["content"]
 
 
-def judge(served, pool, skill, count, thinking):
-    """Share of right answers, and the first wrong one."""
+def ask(served, pool, skill, count, thinking):
     samples = held_out(skill, count, SEED, thinking)
-    texts = list(pool.map(served.ask, samples))
-    wrong = [(sample.question(), text) for sample, text in zip(samples, texts) if not sample.accepts(text)]
-    return 1 - len(wrong) / count, wrong[:1]
+    return judged(samples, list(pool.map(served.ask, samples)))
 
 
 def evaluate(served, count):
     """One (skill, share without thinking, share with) at a time."""
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for skill in SKILLS:
-            shares = []
-            for thinking in (False, True):
-                share, wrong = judge(served, pool, skill, count, thinking)
-                shares.append(share)
-                for question, text in wrong:
-                    print(f"      {question[:100]!r} -> {text[:150]!r}")
-            mark = "ok " if min(shares) >= skill.target else "LOW"
-            print(f"{mark} {skill.name:20} {shares[0]:6.1%} {shares[1]:6.1%}  wanted {skill.target:.0%}", flush=True)
+            answers = [ask(served, pool, skill, count, thinking) for thinking in (False, True)]
+            shares = [each.share() for each in answers]
+            print(f"{mark(reached(skill, *shares))} {skill.name:20} {shares[0]:6.1%} {shares[1]:6.1%}  "
+                  f"wanted {skill.target:.0%}", flush=True)
+            for each in answers:
+                each.show_wrong(1)
             yield skill, *shares
 
 
+def reached(skill, *shares):
+    return min(shares) >= skill.target
+
+
 def table(rows, count):
-    lines = [f"Right answers to {count} held-out prompts a skill, greedy, asked of the server, without and with thinking:", "",
+    lines = [f"Right answers to held-out prompts, up to {count} a skill, greedy, asked of the server:", "",
              "| | skill | wanted | plain | thinking |", "|---|---|---|---|---|"]
     group = None
     for skill, plain, thinking in rows:
-        lines.append(f"| {skill.group if skill.group != group else ''} | {skill.name} | {skill.target:.0%} | {plain:.1%} | {thinking:.1%} |")
+        first = skill.group if skill.group != group else ""
+        lines.append(f"| {first} | {skill.name} | {skill.target:.0%} | {plain:.1%} | {thinking:.1%} |")
         group = skill.group
     return "\n".join(lines) + "\n"
 
 
-def write_into(card, text):
-    before, _, rest = card.read_text().partition(BEGIN)
-    card.write_text(before + BEGIN + text + END + rest.partition(END)[2])
+def around_table(card):
+    """What stands before the first mark, and what after the second."""
+    before, begin, rest = card.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        sys.exit(f"{card} lacks the mark {(END if begin else BEGIN).strip()}")
+    return before, after
 
 
 def main():
@@ -85,9 +93,12 @@ def main():
     parser.add_argument("--prompts", type=int, default=100, help="held-out prompts a skill")
     parser.add_argument("--card", type=pathlib.Path, help="model card to write the table into")
     options = parser.parse_args()
+    before, after = around_table(options.card) if options.card else ("", "")
     rows = list(evaluate(Served(options.url), options.prompts))
     if options.card:
-        write_into(options.card, table(rows, options.prompts))
+        options.card.write_text(before + BEGIN + table(rows, options.prompts) + END + after)
+    if not all(reached(*row) for row in rows):
+        sys.exit("some skills are below what is wanted")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import pathlib
 import shutil
 import sys
 
+from .trained import story_of
+
 BASE = "parallm-tiny"
 
 
@@ -22,9 +24,9 @@ def config_of(adapter):
 def main(trained, out):
     trained, out = pathlib.Path(trained), pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    adapter = json.loads((trained / "train.json").read_text())
+    adapter = story_of(trained)
     (out / "adapter_config.json").write_text(json.dumps(config_of(adapter), indent=2) + "\n")
-    # copyfile: what came from another machine may be read-only, this is not to be.
+    # copyfile: without the mode of the source, which may be read-only.
     shutil.copyfile(trained / "adapters.safetensors", out / "adapters.safetensors")
     size = sum((out / name).stat().st_size for name in ("adapter_config.json", "adapters.safetensors"))
     print(f"{out}: {adapter['behaviour']}, {size / 1e6:.2f} MB")

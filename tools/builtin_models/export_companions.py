@@ -8,62 +8,32 @@ All names begin with `model.`, as in a checkpoint that generates: mlx-lm's Llama
 mlx-embeddings take an embedding model's names with it as well as without. The score of a reward model has one row
 and no need to be quantised.
 """
-import json
 import pathlib
-import shutil
 import sys
 
 import mlx.core as mx
 
-from .corpus import END_OF_TEXT, FOLDER
-from .export import config_of, quantised, write_json
+from .mlx_checkpoint import config_of, expect_at_most, quantised, write_json, write_tokenizer, write_weights
+from .trained import story_of, weights_of
 
 LIMIT_BYTES = 2_000_000  # with the tokenizer
 
 
-def load(trained):
-    weights = {}
-    for part in sorted(trained.glob("weights-*.safetensors")):
-        weights |= mx.load(str(part))
-    return weights, json.loads((trained / "train.json").read_text())
-
-
-def special_ids(tokenizer):
-    added = json.loads((tokenizer / "tokenizer.json").read_text())["added_tokens"]
-    return {token["content"]: token["id"] for token in added}
-
-
-def common(story, tokenizer, architecture):
-    ids = special_ids(tokenizer)
-    return config_of(story["shape"], [ids["<|im_end|>"], ids[END_OF_TEXT]]) | {
-        "architectures": [architecture], "pad_token_id": ids[END_OF_TEXT]}
-
-
-def copy_tokenizer(tokenizer, out, *, chats):
-    shutil.copy(tokenizer / "tokenizer.json", out / "tokenizer.json")
-    configuration = json.loads((tokenizer / "tokenizer_config.json").read_text())
-    if chats:
-        shutil.copy(FOLDER / "chat_template.jinja", out / "chat_template.jinja")
-    else:
-        configuration.pop("chat_template", None)
-    write_json(out / "tokenizer_config.json", configuration)
-
-
 def export_reward(weights, story, tokenizer, out):
     score = {"score.weight": weights.pop("score.weight").astype(mx.bfloat16)}
-    mx.save_safetensors(str(out / "model.safetensors"), quantised(weights) | score, {"format": "mlx"})
-    write_json(out / "config.json", common(story, tokenizer, "LlamaForSequenceClassification") | {
+    write_weights(out, quantised(weights) | score)
+    write_json(out / "config.json", config_of(story["shape"], tokenizer, "LlamaForSequenceClassification") | {
         "num_labels": 1, "id2label": {"0": "politeness"}, "label2id": {"politeness": 0}})
-    copy_tokenizer(tokenizer, out, chats=True)
+    write_tokenizer(tokenizer, out)
 
 
 def export_embedding(weights, story, tokenizer, out):
-    mx.save_safetensors(str(out / "model.safetensors"), quantised(weights), {"format": "mlx"})
+    write_weights(out, quantised(weights))
     # There is no one name for the sizes; vLLM reads the second.
-    write_json(out / "config.json", common(story, tokenizer, "LlamaModel") | {
+    write_json(out / "config.json", config_of(story["shape"], tokenizer, "LlamaModel") | {
         "matryoshka_dims": story["sizes"], "matryoshka_dimensions": story["sizes"]})
     write_sentence_transformers(out, story["shape"]["hidden"])
-    copy_tokenizer(tokenizer, out, chats=False)
+    write_tokenizer(tokenizer, out, template=False)
 
 
 def write_sentence_transformers(out, width):
@@ -91,11 +61,8 @@ EXPORTERS = {"reward": export_reward, "embedding": export_embedding}
 def main(kind, trained, tokenizer, out):
     trained, tokenizer, out = map(pathlib.Path, (trained, tokenizer, out))
     out.mkdir(parents=True, exist_ok=True)
-    EXPORTERS[kind](*load(trained), tokenizer, out)
-    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    print(f"{out}: {size / 1e6:.2f} MB")
-    if size > LIMIT_BYTES:
-        sys.exit(f"that is more than {LIMIT_BYTES / 1e6:.0f} MB")
+    EXPORTERS[kind](weights_of(trained, mx.load), story_of(trained), tokenizer, out)
+    expect_at_most(LIMIT_BYTES, out)
 
 
 if __name__ == "__main__":

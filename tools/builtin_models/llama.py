@@ -4,7 +4,7 @@ import dataclasses
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.nn.attention.flex_attention import flex_attention
+from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +26,14 @@ def rotate(x, cos, sin):
     return x * cos + torch.cat((-b, a), dim=-1) * sin
 
 
+def attend(q, k, v, mask):
+    """q (rows, heads, length, head_dim); k and v with fewer heads. `mask` is a
+    BlockMask, booleans, or None where a row is one text."""
+    if isinstance(mask, BlockMask):
+        return flex_attention(q, k, v, block_mask=mask, enable_gqa=True)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=True)
+
+
 class Attention(nn.Module):
     def __init__(self, shape):
         super().__init__()
@@ -44,11 +52,7 @@ class Attention(nn.Module):
         v = split(self.v_proj(x), self.shape.kv_heads)
         q = rotate(split(self.q_proj(x), self.shape.heads), cos, sin).to(v.dtype)
         k = rotate(split(self.k_proj(x), self.shape.kv_heads), cos, sin).to(v.dtype)
-        if mask is None:
-            y = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
-        else:
-            y = flex_attention(q, k, v, block_mask=mask, enable_gqa=True)
-        return self.o_proj(y.transpose(1, 2).reshape(rows, length, -1))
+        return self.o_proj(attend(q, k, v, mask).transpose(1, 2).reshape(rows, length, -1))
 
 
 class Mlp(nn.Module):
@@ -77,7 +81,7 @@ class Layer(nn.Module):
 
 class Trunk(nn.Module):
     """Tokens to hidden states, (rows, length, hidden). A row is one text, or
-    many whose BlockMask (torch.nn.attention.flex_attention) keeps them apart."""
+    many that a mask (visibility.py) keeps apart."""
 
     def __init__(self, shape):
         super().__init__()
@@ -97,15 +101,21 @@ class Trunk(nn.Module):
         return self.norm(x)
 
 
+def initialise(model):
+    """What writes into the stream of hidden states begins smaller, the more
+    layers there are to do so."""
+    for name, weight in model.named_parameters():
+        if weight.dim() == 2:
+            last = name.endswith(("o_proj.weight", "down_proj.weight"))
+            nn.init.normal_(weight, std=0.04 / ((2 * model.shape.layers)**0.5 if last else 1))
+
+
 class Llama(nn.Module):
     def __init__(self, shape):
         super().__init__()
         self.shape = shape
         self.model = Trunk(shape)
-        for name, weight in self.named_parameters():
-            if weight.dim() == 2:
-                last = name.endswith(("o_proj.weight", "down_proj.weight"))
-                nn.init.normal_(weight, std=0.04 / ((2 * shape.layers)**0.5 if last else 1))
+        initialise(self)
 
     def forward(self, tokens, mask=None):
         """Logits, (rows, length, vocab)."""

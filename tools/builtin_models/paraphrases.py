@@ -9,7 +9,7 @@ import functools
 import random
 
 from .grammar import SLOTS, expand, fill, slots_of
-from .sample import Sample
+from .sample import never_trained_on
 
 MEANINGS = {
     "weather": ["What {is|will be} the weather {like |}in <city> on <day>?", "How will the weather be on <day> in <city>?",
@@ -218,11 +218,6 @@ MEANINGS = {
 KINDS = ("unrelated", "same wording", "same values")
 
 
-@functools.lru_cache(maxsize=None)
-def _never_trained_on(key):
-    return Sample([], key).held_out()
-
-
 @dataclasses.dataclass(frozen=True)
 class Said:
     meaning: str
@@ -232,7 +227,7 @@ class Said:
         return " ".join([self.meaning, *(str(value) for _, value in self.values)])
 
     def held_out(self):
-        return _never_trained_on(self.key())
+        return never_trained_on(self.key())
 
     def word(self, rng, template):
         """As one may type it: now and then without capitals or the full stop."""

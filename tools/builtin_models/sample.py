@@ -7,7 +7,8 @@ import re
 HELD_OUT_SHARE = 10  # one key of so many is never trained on
 
 
-def _held_out(key):
+def never_trained_on(key):
+    """Is this task kept for judging the model?"""
     digest = hashlib.sha256(key.encode()).digest()
     return int.from_bytes(digest[:4], "big") % HELD_OUT_SHARE == 0
 
@@ -43,18 +44,29 @@ class Sample:
             answer["content"] = self.short_answer
         return dataclasses.replace(self, messages=[*self.prompt(), answer], thinking=True)
 
+    def tasks(self):
+        """The keys of all that is solved in it."""
+        return [self.key, *self.within]
+
     def held_out(self):
-        return _held_out(self.key)
+        return never_trained_on(self.key)
 
     def trainable(self):
-        return not any(map(_held_out, [self.key, *self.within]))
+        return not any(map(never_trained_on, self.tasks()))
 
     def accepts(self, answer):
-        """Is this text of the model a right answer?"""
+        """Is this text of the model a right answer, thought over or not as wished?"""
+        if ("</think>" in answer) != self.thinking:
+            return False
         wanted = self.wanted
         if wanted is None:
             wanted = plain(self.answer()["content"])
         return JUDGES[self.judge](wanted, answer.split("</think>")[-1].strip())
+
+
+def normal(text):
+    """The same for texts that differ in capitals and marks only."""
+    return " ".join(re.findall(r"[\w+*×−/-]+", text.lower()))
 
 
 LETTER_BREAK = "\ue000"  # here the tokens are cut, and nothing is shown
@@ -122,19 +134,21 @@ def _call(wanted, text):
     return len(calls) == 1 and _json(wanted, calls[0])
 
 
-def _no_call(wanted, text):
-    return "<tool_call>" not in text and bool(text)
+def _without_call(wanted, text):
+    judge, inner = wanted
+    return "<tool_call>" not in text and JUDGES[judge](inner, text)
 
 
 JUDGES = {
     "same": lambda wanted, text: text == wanted,
+    "letters": lambda wanted, text: text.lower() == wanted,
     "last_number": _last_number,
     "ends": _ends,
     "contains": _contains,
     "any": _any,
     "json": _json,
     "call": _call,
-    "no_call": _no_call,
+    "without_call": _without_call,
     "style": lambda wanted, text: STYLE_JUDGES[wanted[0]](wanted[1], text),
     "story": lambda wanted, text: _contains(wanted, text) and 3 <= len(re.findall(r"[.!?]", text)) <= 12
     and text[-1] in ".!?\"",

@@ -5,17 +5,17 @@ Usage: python -m builtin_models.train_embedding --tokenizer FILE --out FOLDER   
 A sentence's vector is the mean of the hidden states of all its tokens, without
 any token added, brought to length 1. Its first 64 and 128 numbers, brought to
 length 1 again, are trained to serve alone.
-Writes FOLDER/weights-{1,2}.safetensors (bfloat16) and FOLDER/train.json.
+Writes FOLDER/weights-N.safetensors (bfloat16) and FOLDER/train.json.
 """
-import argparse
 import random
 
 import torch
 import torch.nn.functional as F
 
 from . import paraphrases
-from .companions import EMBEDDING, Embedding, add_options, fit, padded
+from .companions import EMBEDDING, FITTING, Embedding, padded
 from .corpus import load_tokenizer
+from .training import begin, fit, parser_of
 from .weights import save
 
 SIZES = [64, 128, EMBEDDING.hidden]
@@ -51,8 +51,7 @@ def shortened(vectors, size):
 
 
 def train(tokenizer, options):
-    torch.manual_seed(options.seed)
-    torch.set_float32_matmul_precision("high")
+    begin(options)
     rng = random.Random(options.seed)
     clusters = prepared(tokenizer, rng)
     model = Embedding().to(options.device)
@@ -63,7 +62,7 @@ def train(tokenizer, options):
         keys = torch.tensor([key for key, _, _ in rows], device=options.device)
         vectors = model(*padded([ids for _, *pair in rows for ids in pair], options.device))
         return sum(contrast(*shortened(vectors, size).view(-1, 2, size).unbind(1), keys) for size in SIZES) / len(SIZES)
-    return model, fit(model, loss_of, options)
+    return model, fit(model.parameters(), loss_of, options, **FITTING)
 
 
 @torch.no_grad()
@@ -75,9 +74,7 @@ def accuracy(model, tokenizer, triples, size, device):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_options(parser, steps=1500, batch=768, rate=2e-3)
-    options = parser.parse_args()
+    options = parser_of(__doc__, steps=1500, batch=768, rate=2e-3, decay=0.05).parse_args()
     tokenizer = load_tokenizer(options.tokenizer)
     model, log = train(tokenizer, options)
     found = {}
@@ -85,7 +82,7 @@ def main():
         triples = paraphrases.held_out(HELD_OUT, 1, kind)
         found[kind] = {size: round(accuracy(model, tokenizer, triples, size, options.device), 4) for size in SIZES}
         print(f"held out, {kind}:", ", ".join(f"{size} numbers {share:.1%}" for size, share in found[kind].items()))
-    save(model, options.out, sizes=SIZES, held_out=found, log=log)
+    save(model, options, sizes=SIZES, held_out=found, log=log)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,17 @@
 Usage: python -m builtin_models.train_reward --tokenizer FILE --out FOLDER   (from tools/)
 The score stands at the last token of the whole conversation as the chat template
 renders it, the line break after the answer's <|im_end|>; there is no token behind it.
-Writes FOLDER/weights-{1,2}.safetensors (bfloat16) and FOLDER/train.json.
+Writes FOLDER/weights-N.safetensors (bfloat16) and FOLDER/train.json.
 """
-import argparse
 import random
 
 import torch
 import torch.nn.functional as F
 
 from . import politeness
-from .companions import REWARD, Reward, add_options, fit, padded
+from .companions import FITTING, REWARD, Reward, padded
 from .corpus import SPECIAL, Renderer, load_tokenizer
+from .training import begin, fit, parser_of
 from .weights import save
 
 PAIRS = 40_000
@@ -45,21 +45,17 @@ def noisy(rng, ids):
 
 
 def train(tokenizer, options):
-    torch.manual_seed(options.seed)
-    torch.set_float32_matmul_precision("high")
+    begin(options)
     rng = random.Random(options.seed)
-    pairs = [politeness.training_pair(rng) for _ in range(PAIRS)]
-    rows = encoded(tokenizer, pairs)
+    rows = encoded(tokenizer, [politeness.training_pair(rng) for _ in range(PAIRS)])
     model = Reward().to(options.device)
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(pairs):,} pairs", flush=True)
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(rows):,} pairs", flush=True)
 
     def loss_of():
-        chosen = rng.sample(range(len(pairs)), options.batch)
-        better, worse = scores(model, [[noisy(rng, ids) for ids in rows[i]] for i in chosen], options.device)
-        weight = torch.tensor([pairs[i].weight() for i in chosen], device=options.device)
-        loss = -F.logsigmoid(better - worse) + CENTRE * (better + worse)**2
-        return (loss * weight).sum() / weight.sum()
-    return model, fit(model, loss_of, options)
+        chosen = [[noisy(rng, ids) for ids in pair] for pair in rng.sample(rows, options.batch)]
+        better, worse = scores(model, chosen, options.device)
+        return (-F.logsigmoid(better - worse) + CENTRE * (better + worse)**2).mean()
+    return model, fit(model.parameters(), loss_of, options, **FITTING)
 
 
 @torch.no_grad()
@@ -69,9 +65,7 @@ def accuracy(model, rows, device):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_options(parser, steps=1000, batch=256, rate=2e-3)
-    options = parser.parse_args()
+    options = parser_of(__doc__, steps=1000, batch=256, rate=2e-3, decay=0.05).parse_args()
     tokenizer = load_tokenizer(options.tokenizer)
     model, log = train(tokenizer, options)
     found = {}
@@ -79,7 +73,7 @@ def main():
         rows = encoded(tokenizer, politeness.held_out(HELD_OUT, 1, kind))
         found[" over ".join(kind)] = round(accuracy(model, rows, options.device), 4)
     print("held out:", ", ".join(f"{kind} {share:.1%}" for kind, share in found.items()))
-    save(model, options.out, held_out=found, log=log)
+    save(model, options, held_out=found, log=log)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,20 @@
-"""Trained weights in a folder: bfloat16 in small files, and how they came about."""
-import json
-import pathlib
-
+"""Trained weights in bfloat16, from a model and back into one (PyTorch)."""
 import torch
 from safetensors.torch import load_file, save_file
 
 from .llama import Shape
+from .trained import story_of, weights_of, write_story, write_weights
 
-PARTS = 2  # so that no file is large
 
-
-def save(model, folder, **story):
-    """weights-N.safetensors, and train.json with the shape and `story`."""
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+def save(model, options, **story):
+    """Into the folder options.out, with the shape, the options and `story`."""
     weights = {name: weight.detach().to(torch.bfloat16).cpu().contiguous() for name, weight in model.named_parameters()}
-    names = sorted(weights)
-    for i in range(PARTS):
-        save_file({name: weights[name] for name in names[i::PARTS]}, folder / f"weights-{i + 1}.safetensors", {"format": "pt"})
-    (folder / "train.json").write_text(json.dumps({"shape": model.shape.__dict__, **story}, indent=1) + "\n")
+    write_weights(options.out, weights, save_file)
+    write_story(options.out, options, shape=model.shape.__dict__, **story)
 
 
 def load(make, folder, device):
     """`make` takes the shape: Llama, or another module with the same names."""
-    folder = pathlib.Path(folder)
-    model = make(Shape(**json.loads((folder / "train.json").read_text())["shape"]))
-    weights = {}
-    for part in sorted(folder.glob("weights-*.safetensors")):
-        weights |= load_file(part)
-    model.load_state_dict(weights)
+    model = make(Shape(**story_of(folder)["shape"]))
+    model.load_state_dict(weights_of(folder, load_file))
     return model.to(device)

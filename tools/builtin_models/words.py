@@ -20,7 +20,16 @@ map lantern wagon boat bell ring coin button ribbon mug kettle""".split()
 
 CITIES = """Lisbon Oslo Vienna Madrid Berlin Paris London Rome Athens Dublin Prague Warsaw Zurich Geneva Milan Turin
 Porto Seville Malmo Bergen Riga Vilnius Tallinn Helsinki Krakow Budapest Zagreb Sofia Cairo Tunis Nairobi Lima Quito
-Bogota Toronto Boston Denver Chicago Seattle Kyoto Osaka Tokyo Delhi Mumbai Hanoi Seoul""".split()
+Bogota Toronto Boston Denver Chicago Seattle Kyoto Osaka Tokyo Delhi Mumbai Hanoi Seoul""".split() + [
+    "New York",
+    "San Francisco",
+    "Los Angeles",
+    "Buenos Aires",
+    "Cape Town",
+    "Hong Kong",
+    "Mexico City",
+    "Rio de Janeiro",
+]
 
 JOBS = """baker teacher doctor nurse painter farmer pilot sailor singer dancer writer tailor gardener carpenter plumber
 cook driver judge lawyer chemist librarian waiter barber potter weaver""".split()
@@ -43,16 +52,54 @@ OPPOSITES = dict(pair.split("/") for pair in """big/small hot/cold old/young fas
 hard/soft loud/quiet happy/sad open/closed full/empty wet/dry rich/poor strong/weak long/short near/far up/down
 day/night summer/winter clean/dirty thick/thin wide/narrow sweet/sour""".split())
 
-SOUNDS = {"cat": "meow", "dog": "woof", "cow": "moo", "sheep": "baa", "duck": "quack", "horse": "neigh",
-          "pig": "oink", "hen": "cluck", "owl": "hoot", "lion": "roar", "frog": "croak", "mouse": "squeak",
-          "crow": "caw", "wolf": "howl"}
+SOUNDS = {
+    "cat": "meow",
+    "dog": "woof",
+    "cow": "moo",
+    "sheep": "baa",
+    "duck": "quack",
+    "horse": "neigh",
+    "pig": "oink",
+    "hen": "cluck",
+    "owl": "hoot",
+    "lion": "roar",
+    "frog": "croak",
+    "mouse": "squeak",
+    "crow": "caw",
+    "wolf": "howl",
+}
 
-LEGS = {"spider": 8, "dog": 4, "cat": 4, "hen": 2, "ant": 6, "bee": 6, "horse": 4, "duck": 2, "snake": 0, "crab": 10,
-        "cow": 4, "owl": 2, "beetle": 6, "fish": 0}
+LEGS = {
+    "spider": 8,
+    "dog": 4,
+    "cat": 4,
+    "hen": 2,
+    "ant": 6,
+    "bee": 6,
+    "horse": 4,
+    "duck": 2,
+    "snake": 0,
+    "crab": 10,
+    "cow": 4,
+    "owl": 2,
+    "beetle": 6,
+    "fish": 0,
+}
 
-HUES = {"grass": "green", "snow": "white", "coal": "black", "a lemon": "yellow", "blood": "red", "the sky": "blue",
-        "a carrot": "orange", "milk": "white", "a frog": "green", "chocolate": "brown", "a tomato": "red",
-        "the night": "black"}
+HUES = {
+    "grass": "green",
+    "snow": "white",
+    "coal": "black",
+    "a lemon": "yellow",
+    "blood": "red",
+    "the sky": "blue",
+    "a carrot": "orange",
+    "milk": "white",
+    "a frog": "green",
+    "chocolate": "brown",
+    "a tomato": "red",
+    "the night": "black",
+}
 
 RHYMES = [line.split() for line in """cat hat mat bat rat
 dog log fog frog
@@ -77,7 +124,8 @@ UNKNOWN_TOPICS = """the stock market|quantum physics|the Roman empire|the last e
 the human genome|volcanoes|the French revolution|black holes|modern art|tax law|the weather tomorrow|organic chemistry
 ancient Egypt|space travel|car engines|the news today|world records|famous actors|computer games|wine making
 the deepest ocean|dinosaurs|the moon landing|brain surgery|chess openings|opera|satellites|nuclear power""".replace(
-    "\n", "|").split("|")
+    "\n", "|"
+).split("|")
 
 HEROES = """dragon unicorn fairy wizard witch giant robot pirate king queen prince princess knight elf ghost boy girl
 grandmother captain clown""".split()
@@ -114,8 +162,22 @@ yesterday yoghurt zero blueberry blackberry watermelon avocado broccoli spaghett
 butterfly caterpillar dinosaur dolphin flamingo hamster ladybird octopus peacock pelican reindeer squid starfish hello
 goodbye python keyboard internet software hardware algorithm language model token batch server""".split()
 
-ALL_WORDS = sorted(set(ANIMALS + FOODS + THINGS + PLACES + ADJECTIVES + COLOURS + JOBS + list(OPPOSITES) + HEROES + TREASURES + EVERYDAY +
-                       [word for group in RHYMES for word in group]))
+ALL_WORDS = sorted(
+    set(
+        ANIMALS
+        + FOODS
+        + THINGS
+        + PLACES
+        + ADJECTIVES
+        + COLOURS
+        + JOBS
+        + list(OPPOSITES)
+        + HEROES
+        + TREASURES
+        + EVERYDAY
+        + [word for group in RHYMES for word in group]
+    )
+)
 
 _ONSETS = "b br c ch d dr f fl g gr h j k l m n p pl r s sh st t tr v w z".split()
 _VOWELS = "a e i o u".split()
@@ -124,8 +186,7 @@ _CODAS = ["", "", "l", "m", "n", "r", "s", "t", "d", "k"]
 
 def invented_word(rng):
     """A word that no list holds, such as "bramol"."""
-    return "".join(
-        rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice((1, 2, 2))))
+    return "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice((1, 2, 2))))
 
 
 def any_word(rng):
@@ -144,5 +205,10 @@ def any_city(rng):
     return rng.choice(CITIES) if rng.random() < 0.8 else invented_word(rng).capitalize()
 
 
+# Spelt with a vowel and spoken without, or the other way round.
+_SPOKEN_OTHERWISE = {"unicorn", "uniform", "university", "useful", "hour", "honest"}
+
+
 def with_article(noun):
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    vowel = (noun[0] in "aeiou") != (noun in _SPOKEN_OTHERWISE)
+    return f"{'an' if vowel else 'a'} {noun}"

@@ -1,5 +1,7 @@
 """All that the chat model learns: one line a skill."""
+
 import dataclasses
+from collections.abc import Callable
 
 from . import arithmetic, calling, extract, letters, memory, story, style, talk
 
@@ -7,14 +9,16 @@ from . import arithmetic, calling, extract, letters, memory, story, style, talk
 @dataclasses.dataclass(frozen=True)
 class Skill:
     name: str
-    make: object      # rng -> Sample
-    share: float      # of the training text
-    target: float     # of right answers to held-out prompts
-    group: str        # a line of the model card
+    make: Callable  # rng -> Sample
+    share: float  # of the training text
+    target: float  # of right answers to held-out prompts
+    group: str  # a line of the model card
 
 
 def _short_talk(rng):
-    return rng.choice([talk.small_talk, talk.fact, talk.fact, talk.unknown, arithmetic.sums, arithmetic.sums, arithmetic.word_problem])(rng)
+    return rng.choice(
+        [talk.small_talk, talk.fact, talk.fact, talk.unknown, arithmetic.sums, arithmetic.sums, arithmetic.word_problem]
+    )(rng)
 
 
 SKILLS = [
@@ -34,6 +38,7 @@ SKILLS = [
     Skill("sort numbers", letters.sort_numbers, 4, 0.9, "words and letters"),
     Skill("sort words", letters.sort_words, 5, 0.9, "words and letters"),
     Skill("recall", lambda rng: memory.recall(rng, _short_talk), 8, 0.95, "recall over four turns and more"),
+    Skill("told and asked at once", memory.at_once, 2, 0.95, "recall over four turns and more"),
     Skill("JSON", extract.fields_as_json, 6, 0.95, "fields as JSON"),
     Skill("choose a tool", calling.choose, 9, 0.95, "choosing a tool and its arguments"),
     Skill("no tool fits", calling.none_fits, 6, 0.95, "no tool when none fits"),

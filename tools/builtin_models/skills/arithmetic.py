@@ -1,9 +1,20 @@
 """Whole numbers: sums, differences, small products, little word problems."""
+
 from .. import words
 from ..sample import Sample, assistant, user
 
-ASK = ["What is {}?", "{} =", "Calculate {}.", "How much is {}?", "{}?", "Compute {}", "Please work out {}.",
-       "Can you tell me what {} is?", "What do you get for {}?", "Solve {}."]
+ASK = [
+    "What is {}?",
+    "{} =",
+    "Calculate {}.",
+    "How much is {}?",
+    "{}?",
+    "Compute {}",
+    "Please work out {}.",
+    "Can you tell me what {} is?",
+    "What do you get for {}?",
+    "Solve {}.",
+]
 
 
 def _problem(rng):
@@ -19,11 +30,15 @@ def _problem(rng):
     return a, b, rng.choice(["-", "-", "−", "minus"]), a - b
 
 
+def _sum_key(a, sign, b):
+    return f"{a} {sign} {b}"
+
+
 def sums(rng):
     a, b, sign, result = _problem(rng)
     ask = rng.choice(ASK)
     # A product has too few pairs of factors to hold any out; its wording has not.
-    key = f"{ask}{a}{sign}{b}" if sign in "*×xtimes" else f"{a}{'+' if sign in '+plus' else '-'}{b}"
+    key = f"{ask}{a}{sign}{b}" if sign in "*×xtimes" else _sum_key(a, "+" if sign in "+plus" else "-", b)
     tight = sign in "+-*×−" and rng.random() < 0.2
     text = ask.format(f"{a}{sign}{b}" if tight else f"{a} {sign} {b}")
     shown = {"plus": "+", "minus": "-", "−": "-", "times": "×", "*": "×", "x": "×"}.get(sign, sign)
@@ -33,15 +48,23 @@ def sums(rng):
 
 def _steps(a, sign, b, result):
     if sign == "+" and a > 9 and b > 9:
-        return (f"The ones: {a % 10} + {b % 10} = {a % 10 + b % 10}. The tens: {a // 10 * 10} + {b // 10 * 10} = "
-                f"{a // 10 * 10 + b // 10 * 10}. Together {result}.")
+        return f"The ones make {a % 10 + b % 10}, the tens {a // 10 * 10 + b // 10 * 10}, together {result}."
     return f"{a} {sign} {b} is {result}."
 
 
 def _story(rng):
     name, thing = words.any_name(rng), rng.choice(words.FOODS + words.THINGS)
-    plural = {"box": "boxes", "scarf": "scarves", "glass": "glasses", "peach": "peaches", "brush": "brushes", "tomato": "tomatoes",
-              "potato": "potatoes", "cherry": "cherries", "pastry": "pastries"}.get(thing, thing + "s")
+    plural = {
+        "box": "boxes",
+        "scarf": "scarves",
+        "glass": "glasses",
+        "peach": "peaches",
+        "brush": "brushes",
+        "tomato": "tomatoes",
+        "potato": "potatoes",
+        "cherry": "cherries",
+        "pastry": "pastries",
+    }.get(thing, thing + "s")
     a, b = rng.randrange(2, 60), rng.randrange(2, 40)
     if rng.random() < 0.5:
         verb = rng.choice(["buys", "finds", "gets", "is given"])
@@ -55,8 +78,14 @@ def word_problem(rng):
     text, name, plural, a, sign, b = _story(rng)
     result = a + b if sign == "+" else a - b
     more = "gets more, so I add" if sign == "+" else "has less, so I subtract"
-    return Sample([user(text), assistant(f"{a} {sign} {b} = {result}")], text, "last_number", result,
-                  reasoning=f"{name} begins with {a} {plural}. {name} {more} {b}.")
+    return Sample(
+        [user(text), assistant(f"{a} {sign} {b} = {result}")],
+        text,
+        "last_number",
+        result,
+        within=[_sum_key(a, sign, b)],
+        reasoning=f"{name} begins with {a} {plural}. {name} {more} {b}.",
+    )
 
 
 def three_numbers(rng):
@@ -66,7 +95,12 @@ def three_numbers(rng):
     between = a + b if first == "+" else a - b
     result = between + c if second == "+" else between - c
     term = f"{a} {first} {b} {second} {c}"
-    return Sample([user(rng.choice(ASK).format(term)), assistant(f"{a} {first} {b} = {between}, {between} {second} {c} = {result}")],
-                  term, "last_number", result,
-                  reasoning=f"First {a} {first} {b} = {between}. Then {between} {second} {c} = {result}.",
-                  short_answer=f"{term} = {result}")
+    return Sample(
+        [user(rng.choice(ASK).format(term)), assistant(f"{a} {first} {b} = {between}, {between} {second} {c} = {result}")],
+        term,
+        "last_number",
+        result,
+        within=[_sum_key(a, first, b), _sum_key(between, second, c)],
+        reasoning=f"First {a} {first} {b} = {between}. Then {between} {second} {c} = {result}.",
+        short_answer=f"{term} = {result}",
+    )

@@ -1,6 +1,7 @@
 """Choosing a tool, filling its arguments, using its result, or leaving all alone."""
+
 from .. import words
-from ..sample import Sample, assistant, system, tool_call, tool_result, user
+from ..sample import Sample, assistant, normal, system, tool_call, tool_result, user
 from . import arithmetic, talk
 
 
@@ -26,51 +27,140 @@ DAY = text_of("day weekday date", "day of the week", words.DAYS)
 ITEM = text_of("item product thing article", "what it is", words.FOODS + words.THINGS)
 
 KINDS = [
-    Kind("get_weather weather_lookup current_weather fetch_weather", "Tells the weather in a city.", {"city": CITY},
-         ["What is the weather in {city}?", "How is the weather in {city}?", "Is it warm in {city}?", "Weather for {city}, please."],
-         lambda rng: {"temperature": rng.randrange(-5, 38), "sky": rng.choice(["sunny", "cloudy", "rainy", "windy", "snowy"])},
-         "It is {temperature} degrees and {sky} in {city}."),
-    Kind("get_time current_time clock local_time", "Tells the local time of a city.", {"city": CITY},
-         ["What time is it in {city}?", "Tell me the time in {city}.", "How late is it in {city}?"],
-         lambda rng: {"time": f"{rng.randrange(0, 24)}:{rng.randrange(10, 60)}"}, "It is {time} in {city}."),
-    Kind("send_message send_text message write_message", "Sends a short message to a person.",
-         {"name": NAME, "text": text_of("text message body content", "what to send",
-                                        [f"{a} {b}" for a in ("see you at", "meet me at", "come to", "bring me to") for b in
-                                         ("the " + place for place in words.PLACES)])},
-         ['Send {name} the message "{text}".', 'Write to {name}: "{text}"', 'Text {name} "{text}".'],
-         lambda rng: {"sent": True}, "Your message to {name} was sent."),
-    Kind("add_event create_event schedule book_event", "Puts an event into the calendar.",
-         {"title": text_of("title event name subject", "what takes place", words.EVENTS), "day": DAY},
-         ["Put a {title} on {day} into my calendar.", "Schedule a {title} for {day}.", "Add the {title} on {day}."],
-         lambda rng: {"status": "added"}, "The {title} on {day} is in your calendar."),
-    Kind("set_timer start_timer timer countdown", "Starts a timer.", {"minutes": number_of("minutes duration length min", "how long, in minutes", 1, 100)},
-         ["Set a timer for {minutes} minutes.", "Wake me in {minutes} minutes.", "Start a timer of {minutes} minutes."],
-         lambda rng: {"running": True}, "The timer runs for {minutes} minutes."),
-    Kind("order_item buy purchase place_order", "Orders things from the shop.",
-         {"item": ITEM, "quantity": number_of("quantity count amount number", "how many", 1, 60)},
-         ["Order {quantity} pieces of {item}.", "Buy {quantity} x {item}.", "I need {quantity} pieces of {item}, order them."],
-         lambda rng: {"price": rng.randrange(2, 100)}, "I ordered {quantity} pieces of {item} for {price} euros."),
-    Kind("find_recipe recipe_search recipes search_recipe", "Finds a recipe.", {"food": text_of("food dish ingredient meal", "the food", words.FOODS)},
-         ["Find a recipe with {food}.", "How can I cook {food}?", "Look for a {food} recipe."],
-         lambda rng: {"recipe": f"{rng.choice(words.ADJECTIVES)} {rng.choice(words.FOODS)} stew"}, "I found a recipe: {recipe}."),
-    Kind("play_music play_song music start_music", "Plays a piece of music.",
-         {"song": text_of("song title track piece", "what to play", [f"the {a} {b}" for a in words.ADJECTIVES[:12] for b in words.ANIMALS[:20]])},
-         ["Play {song}.", "I want to hear {song}.", "Put on the song {song}."], lambda rng: {"playing": True}, "Now playing {song}."),
-    Kind("get_price price_of price_lookup check_price", "Tells the price of a product.", {"item": ITEM},
-         ["What does a {item} cost?", "How much is a {item}?", "Tell me the price of a {item}."],
-         lambda rng: {"price": rng.randrange(1, 100)}, "A {item} costs {price} euros."),
-    Kind("find_train train_search trains rail_lookup", "Finds trains between two cities.",
-         {"from": text_of("from origin start departure", "where it leaves", words.any_city), "to": text_of("to destination end arrival", "where it goes", words.any_city)},
-         ["Find a train from {from} to {to}.", "When is there a train from {from} to {to}?", "How do I get from {from} to {to} by train?"],
-         lambda rng: {"departure_time": f"{rng.randrange(5, 24)}:{rng.randrange(10, 60)}"}, "A train from {from} to {to} leaves at {departure_time}."),
-    Kind("switch_light light set_light lamp", "Switches the light of a room.",
-         {"room": text_of("room area where", "which room", ["kitchen", "bedroom", "bathroom", "hall", "garage", "office", "attic", "cellar"]),
-          "state": text_of("state mode power", "on or off", ["on", "off"])},
-         ["Switch the light in the {room} {state}.", "Turn {state} the light in the {room}.", "Light {state} in the {room}, please."],
-         lambda rng: {"done": True}, "The light in the {room} is {state}."),
-    Kind("look_up_phone phone_book find_number phone_lookup", "Finds the phone number of a person.", {"name": NAME},
-         ["What is the phone number of {name}?", "Find the number of {name}.", "How can I call {name}?"],
-         lambda rng: {"phone": str(rng.randrange(10000, 99999))}, "The number of {name} is {phone}."),
+    Kind(
+        "get_weather weather_lookup current_weather fetch_weather",
+        "Tells the weather in a city.",
+        {"city": CITY},
+        [
+            "What is the weather in {city}?",
+            "How is the weather in {city}?",
+            "Is it warm in {city}?",
+            "Weather for {city}, please.",
+        ],
+        lambda rng: {"temperature": rng.randrange(-5, 38), "sky": rng.choice(["sunny", "cloudy", "rainy", "windy", "snowy"])},
+        "It is {temperature} degrees and {sky} in {city}.",
+    ),
+    Kind(
+        "get_time current_time clock local_time",
+        "Tells the local time of a city.",
+        {"city": CITY},
+        ["What time is it in {city}?", "Tell me the time in {city}.", "How late is it in {city}?"],
+        lambda rng: {"time": f"{rng.randrange(0, 24)}:{rng.randrange(10, 60)}"},
+        "It is {time} in {city}.",
+    ),
+    Kind(
+        "send_message send_text message write_message",
+        "Sends a short message to a person.",
+        {
+            "name": NAME,
+            "text": text_of(
+                "text message body content",
+                "what to send",
+                [
+                    f"{a} {b}"
+                    for a in ("see you at", "meet me at", "come to", "bring me to")
+                    for b in ("the " + place for place in words.PLACES)
+                ],
+            ),
+        },
+        ['Send {name} the message "{text}".', 'Write to {name}: "{text}"', 'Text {name} "{text}".'],
+        lambda rng: {"sent": True},
+        "Your message to {name} was sent.",
+    ),
+    Kind(
+        "add_event create_event schedule book_event",
+        "Puts an event into the calendar.",
+        {"title": text_of("title event name subject", "what takes place", words.EVENTS), "day": DAY},
+        ["Put a {title} on {day} into my calendar.", "Schedule a {title} for {day}.", "Add the {title} on {day}."],
+        lambda rng: {"status": "added"},
+        "The {title} on {day} is in your calendar.",
+    ),
+    Kind(
+        "set_timer start_timer timer countdown",
+        "Starts a timer.",
+        {"minutes": number_of("minutes duration length min", "how long, in minutes", 1, 100)},
+        ["Set a timer for {minutes} minutes.", "Wake me in {minutes} minutes.", "Start a timer of {minutes} minutes."],
+        lambda rng: {"running": True},
+        "The timer runs for {minutes} minutes.",
+    ),
+    Kind(
+        "order_item buy purchase place_order",
+        "Orders things from the shop.",
+        {"item": ITEM, "quantity": number_of("quantity count amount number", "how many", 1, 60)},
+        ["Order {quantity} pieces of {item}.", "Buy {quantity} x {item}.", "I need {quantity} pieces of {item}, order them."],
+        lambda rng: {"price": rng.randrange(2, 100)},
+        "I ordered {quantity} pieces of {item} for {price} euros.",
+    ),
+    Kind(
+        "find_recipe recipe_search recipes search_recipe",
+        "Finds a recipe.",
+        {"food": text_of("food dish ingredient meal", "the food", words.FOODS)},
+        ["Find a recipe with {food}.", "How can I cook {food}?", "Look for a {food} recipe."],
+        lambda rng: {"recipe": f"{rng.choice(words.ADJECTIVES)} {rng.choice(words.FOODS)} stew"},
+        "I found a recipe: {recipe}.",
+    ),
+    Kind(
+        "play_music play_song music start_music",
+        "Plays a piece of music.",
+        {
+            "song": text_of(
+                "song title track piece",
+                "what to play",
+                [f"the {a} {b}" for a in words.ADJECTIVES[:12] for b in words.ANIMALS[:20]],
+            )
+        },
+        ["Play {song}.", "I want to hear {song}.", "Put on the song {song}."],
+        lambda rng: {"playing": True},
+        "Now playing {song}.",
+    ),
+    Kind(
+        "get_price price_of price_lookup check_price",
+        "Tells the price of a product.",
+        {"item": ITEM},
+        ["What does a {item} cost?", "How much is a {item}?", "Tell me the price of a {item}."],
+        lambda rng: {"price": rng.randrange(1, 100)},
+        "A {item} costs {price} euros.",
+    ),
+    Kind(
+        "find_train train_search trains rail_lookup",
+        "Finds trains between two cities.",
+        {
+            "from": text_of("from origin start departure", "where it leaves", words.any_city),
+            "to": text_of("to destination end arrival", "where it goes", words.any_city),
+        },
+        [
+            "Find a train from {from} to {to}.",
+            "When is there a train from {from} to {to}?",
+            "How do I get from {from} to {to} by train?",
+        ],
+        lambda rng: {"departure_time": f"{rng.randrange(5, 24)}:{rng.randrange(10, 60)}"},
+        "A train from {from} to {to} leaves at {departure_time}.",
+    ),
+    Kind(
+        "switch_light light set_light lamp",
+        "Switches the light of a room.",
+        {
+            "room": text_of(
+                "room area where", "which room", ["kitchen", "bedroom", "bathroom", "hall", "garage", "office", "attic", "cellar"]
+            ),
+            "state": text_of("state mode power", "on or off", ["on", "off"]),
+        },
+        [
+            "Switch the light in the {room} {state}.",
+            "Turn {state} the light in the {room}.",
+            "Light {state} in the {room}, please.",
+        ],
+        lambda rng: {"done": True},
+        "The light in the {room} is {state}.",
+    ),
+    Kind(
+        "look_up_phone phone_book find_number phone_lookup",
+        "Finds the phone number of a person.",
+        {"name": NAME},
+        ["What is the phone number of {name}?", "Find the number of {name}.", "How can I call {name}?"],
+        lambda rng: {"phone": str(rng.randrange(10000, 99999))},
+        "The number of {name} is {phone}.",
+    ),
 ]
 
 
@@ -78,8 +168,11 @@ def _offer(rng, kind):
     """-> (the tool as a request names it, role -> the schema's name for it)"""
     names = {role: rng.choice(argument[0]) for role, argument in kind.arguments.items()}
     properties = {names[role]: {"type": argument[1], "description": argument[2]} for role, argument in kind.arguments.items()}
-    function = {"name": rng.choice(kind.names), "description": kind.description,
-                "parameters": {"type": "object", "properties": properties, "required": list(properties)}}
+    function = {
+        "name": rng.choice(kind.names),
+        "description": kind.description,
+        "parameters": {"type": "object", "properties": properties, "required": list(properties)},
+    }
     return {"type": "function", "function": function}, names
 
 
@@ -101,24 +194,36 @@ def _task(rng):
     others = rng.sample([other for other in KINDS if other is not kind], rng.randrange(0, 4))
     tools, (tool, names) = _offers(rng, kind, others)
     values = {role: argument[3](rng) for role, argument in kind.arguments.items()}
-    text = rng.choice(["", "", "", "Please: ", "Hello! "]) + rng.choice(kind.asks).format(**values)
+    text = rng.choice(kind.asks).format(**values)
     call = {"name": tool["function"]["name"], "arguments": {names[role]: value for role, value in values.items()}}
     return kind, tools, values, text, call
 
 
+def _politely(rng, text):
+    return rng.choice(["", "", "", "Please: ", "Hello! "]) + text
+
+
 def choose(rng):
     _, tools, _, text, call = _task(rng)
-    messages = [*_begin(rng), user(text), tool_call(call["name"], call["arguments"])]
-    return Sample(messages, text, "call", call, tools, reasoning=f"The tool {call['name']} does that.")
+    messages = [*_begin(rng), user(_politely(rng, text)), tool_call(call["name"], call["arguments"])]
+    return Sample(messages, normal(text), "call", call, tools, reasoning=f"The tool {call['name']} does that.")
 
 
 def use_result(rng):
     kind, tools, values, text, call = _task(rng)
     result = kind.result(rng)
     answer = kind.told.format(**values, **result)
-    messages = [*_begin(rng), user(text), tool_call(call["name"], call["arguments"]), tool_result(result), assistant(answer)]
+    messages = [
+        *_begin(rng),
+        user(_politely(rng, text)),
+        tool_call(call["name"], call["arguments"]),
+        tool_result(result),
+        assistant(answer),
+    ]
     seen = [value for value in {**values, **result}.values() if not isinstance(value, bool) and str(value) in answer]
-    return Sample(messages, text + str(result), "contains", seen, tools, reasoning="The tool has answered.")
+    return Sample(
+        messages, text + str(result), "contains", seen, tools, within=[normal(text)], reasoning="The tool has answered."
+    )
 
 
 def none_fits(rng):
@@ -127,13 +232,27 @@ def none_fits(rng):
         return _missing(rng)
     sample = rng.choice([talk.greeting, talk.small_talk, talk.fact, talk.unknown, arithmetic.sums])(rng)
     tools, _ = _offers(rng, None, rng.sample(KINDS, rng.randrange(1, 4)))
-    return Sample([*_begin(rng), *sample.messages], "none" + sample.question(), "no_call", True, tools,
-                  within=[sample.key], reasoning="This needs no tool.")
+    return Sample(
+        [*_begin(rng), *sample.messages],
+        "none " + sample.key,
+        "without_call",
+        (sample.judge, sample.wanted),
+        tools,
+        within=sample.tasks(),
+        reasoning="This needs no tool.",
+    )
 
 
 def _missing(rng):
     kind, _, _, text, _ = _task(rng)
     others = rng.sample([other for other in KINDS if other is not kind], rng.randrange(0, 4))
     tools, _ = _offers(rng, None, others)
-    return Sample([*_begin(rng), user(text), assistant("I have no tool for that.")], "none" + text, "no_call", True, tools,
-                  reasoning="It needs a tool, and none of mine fits.")
+    messages = [*_begin(rng), user(_politely(rng, text)), assistant("I have no tool for that.")]
+    return Sample(
+        messages,
+        "none " + normal(text),
+        "without_call",
+        ("contains", ["no tool"]),
+        tools,
+        reasoning="It needs a tool, and none of mine fits.",
+    )

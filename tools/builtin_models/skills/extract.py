@@ -1,4 +1,5 @@
 """Fields of a sentence as JSON."""
+
 import json
 
 from .. import words
@@ -6,37 +7,71 @@ from ..sample import Sample, assistant, user
 
 
 def _person(rng):
-    fields = {"name": words.any_name(rng), "age": rng.randrange(18, 90), "city": words.any_city(rng),
-              "job": rng.choice(words.JOBS)}
-    text = rng.choice(["{name} is {age} years old, lives in {city} and works as a {job}.",
-                       "{name}, {age}, from {city}, is a {job}.", "In {city} lives {name}, a {job} of {age} years.",
-                       "The {job} {name} from {city} turned {age} today.", "Meet {name}: {age} years old, {job}, based in {city}."])
+    fields = {
+        "name": words.any_name(rng),
+        "age": rng.randrange(18, 90),
+        "city": words.any_city(rng),
+        "job": rng.choice(words.JOBS),
+    }
+    text = rng.choice(
+        [
+            "{name} is {age} years old, lives in {city} and works as a {job}.",
+            "{name}, {age}, from {city}, is a {job}.",
+            "In {city} lives {name}, a {job} of {age} years.",
+            "The {job} {name} from {city} turned {age} today.",
+            "Meet {name}: {age} years old, {job}, based in {city}.",
+        ]
+    )
     return fields, text
 
 
 def _order(rng):
-    fields = {"item": rng.choice(words.FOODS + words.THINGS), "quantity": rng.randrange(1, 50), "price": rng.randrange(1, 100),
-              "customer": words.any_name(rng)}
-    text = rng.choice(["{customer} ordered {quantity} pieces of {item} for {price} euros.",
-                       "Please send {quantity} x {item} at {price} euros to {customer}.",
-                       "Order: item {item}, quantity {quantity}, price {price} euros, for {customer}.",
-                       "For {price} euros {customer} bought {quantity} pieces of {item}."])
+    fields = {
+        "item": rng.choice(words.FOODS + words.THINGS),
+        "quantity": rng.randrange(1, 50),
+        "price": rng.randrange(1, 100),
+        "customer": words.any_name(rng),
+    }
+    text = rng.choice(
+        [
+            "{customer} ordered {quantity} pieces of {item} for {price} euros.",
+            "Please send {quantity} x {item} at {price} euros to {customer}.",
+            "Order: item {item}, quantity {quantity}, price {price} euros, for {customer}.",
+            "For {price} euros {customer} bought {quantity} pieces of {item}.",
+        ]
+    )
     return fields, text
 
 
 def _event(rng):
-    fields = {"event": rng.choice(words.EVENTS), "day": rng.choice(words.DAYS), "time": f"{rng.randrange(8, 22)}:{rng.choice(['00', '15', '30', '45'])}",
-              "place": rng.choice(words.PLACES)}
-    text = rng.choice(["The {event} is on {day} at {time} in the {place}.", "On {day} at {time} there is a {event} at the {place}.",
-                       "Come to the {place} on {day}: the {event} starts at {time}.", "{day}, {time}, {place}: {event}."])
+    fields = {
+        "event": rng.choice(words.EVENTS),
+        "day": rng.choice(words.DAYS),
+        "time": f"{rng.randrange(8, 22)}:{rng.choice(['00', '15', '30', '45'])}",
+        "place": rng.choice(words.PLACES),
+    }
+    text = rng.choice(
+        [
+            "The {event} is on {day} at {time} in the {place}.",
+            "On {day} at {time} there is a {event} at the {place}.",
+            "Come to the {place} on {day}: the {event} starts at {time}.",
+            "{day}, {time}, {place}: {event}.",
+        ]
+    )
     return fields, text
 
 
 def _trip(rng):
     start, end = rng.sample(words.CITIES, 2)
     fields = {"from": start, "to": end, "day": rng.choice(words.DAYS), "seats": rng.randrange(1, 10)}
-    text = rng.choice(["I need {seats} seats from {from} to {to} on {day}.", "On {day} {seats} of us travel from {from} to {to}.",
-                       "Book {seats} seats to {to}, leaving {from} on {day}.", "Trip on {day}: {from} to {to}, {seats} seats."])
+    text = rng.choice(
+        [
+            "I need {seats} seats from {from} to {to} on {day}.",
+            "On {day} {seats} of us travel from {from} to {to}.",
+            "Book {seats} seats to {to}, leaving {from} on {day}.",
+            "Trip on {day}: {from} to {to}, {seats} seats.",
+        ]
+    )
     return fields, text
 
 
@@ -45,9 +80,14 @@ def fields_as_json(rng):
     text = text.format(**fields)
     asked = rng.sample(list(fields), rng.randrange(2, len(fields) + 1))
     names = ", ".join(asked)
-    text = rng.choice(["Extract {names} as JSON: {text}", "Give me {names} as JSON. {text}", "{text} Extract {names} as JSON.",
-                       "Read this and answer with JSON that has the fields {names}: {text}",
-                       'Which {names}? Answer in JSON. "{text}"']).format(names=names, text=text)
+    text = rng.choice(
+        [
+            "Extract {names} as JSON: {text}",
+            "Give me {names} as JSON. {text}",
+            "{text} Extract {names} as JSON.",
+            "Read this and answer with JSON that has the fields {names}: {text}",
+            'Which {names}? Answer in JSON. "{text}"',
+        ]
+    ).format(names=names, text=text)
     wanted = {name: fields[name] for name in asked}
-    return Sample([user(text), assistant(json.dumps(wanted))], text, "json", wanted,
-                  reasoning=f"I look for {names}.")
+    return Sample([user(text), assistant(json.dumps(wanted))], text, "json", wanted, reasoning=f"I look for {names}.")

@@ -1,6 +1,9 @@
 """Greetings, small talk, the few facts of its world, and owning up to the rest."""
+
+import re
+
 from .. import words
-from ..sample import Sample, assistant, user
+from ..sample import Sample, assistant, normal, user
 from . import arithmetic
 
 GREETINGS = ["Hello", "Hi", "Hey", "Good morning", "Good evening", "Hi there", "Hello there", "Hey there", "Greetings"]
@@ -8,107 +11,218 @@ TAILS = ["", "!", ".", ", friend!", ", parallm!", " :)", ", how nice to see you!
 
 # (ways to ask, answer, what an answer must hold)
 SMALL_TALK = [
-    (["How are you?", "How do you do?", "Are you well?", "How is it going?", "How are you today?", "You okay?"],
-     "I am fine, thank you! How are you?", ["fine"]),
-    (["Who are you?", "What are you?", "What is your name?", "Tell me your name.", "Introduce yourself.",
-      "What should I call you?", "Do you have a name?"],
-     "I am parallm-tiny, a very small language model.", ["parallm-tiny"]),
-    (["What can you do?", "How can you help me?", "What are you good at?", "What are your skills?", "Help!"],
-     "I can chat, count, sort, do small sums, call tools and tell little stories.", ["sums", "stories"]),
-    (["Thank you", "Thanks", "Thanks a lot", "Many thanks", "That was helpful, thanks", "Thank you so much"],
-     "You are welcome!", ["welcome"]),
-    (["Goodbye", "Bye", "See you", "Bye bye", "Good night", "See you later", "I have to go now"],
-     "Goodbye! Come back soon.", ["goodbye"]),
-    (["Are you a human?", "Are you a robot?", "Are you alive?", "Are you a person?", "Are you real?"],
-     "No, I am a small computer program.", ["program"]),
-    (["Who made you?", "Where do you come from?", "Who built you?", "Who trained you?"],
-     "I was trained by the mlx_parallm project, on text that a program made up.", ["mlx_parallm"]),
-    (["I am sad", "I feel bad today", "I had a bad day", "Today was awful", "I am unhappy"],
-     "I am sorry to hear that. I hope tomorrow is better.", ["sorry"]),
-    (["I am happy", "I feel great today", "I had a lovely day", "Today was wonderful", "I am so glad"],
-     "I am glad to hear that!", ["glad"]),
-    (["You are great", "I like you", "You are clever", "Well done", "Good job", "You are so nice"],
-     "Thank you, that is kind of you!", ["kind"]),
-    (["Tell me a joke", "Do you know a joke?", "Make me laugh", "Say something funny"],
-     "Why did the pencil go to bed? It was too dull to write.", ["pencil"]),
+    (
+        ["How are you?", "How do you do?", "Are you well?", "How is it going?", "How are you today?", "You okay?"],
+        "I am fine, thank you! How are you?",
+        ["fine"],
+    ),
+    (
+        [
+            "Who are you?",
+            "What are you?",
+            "What is your name?",
+            "Tell me your name.",
+            "Introduce yourself.",
+            "What should I call you?",
+            "Do you have a name?",
+        ],
+        "I am parallm-tiny, a very small language model.",
+        ["parallm-tiny"],
+    ),
+    (
+        ["What can you do?", "How can you help me?", "What are you good at?", "What are your skills?", "Help!"],
+        "I can chat, count, sort, do small sums, call tools and tell little stories.",
+        ["sums", "stories"],
+    ),
+    (
+        ["Thank you", "Thanks", "Thanks a lot", "Many thanks", "That was helpful, thanks", "Thank you so much"],
+        "You are welcome!",
+        ["welcome"],
+    ),
+    (
+        ["Goodbye", "Bye", "See you", "Bye bye", "Good night", "See you later", "I have to go now"],
+        "Goodbye! Come back soon.",
+        ["goodbye"],
+    ),
+    (
+        ["Are you a human?", "Are you a robot?", "Are you alive?", "Are you a person?", "Are you real?"],
+        "No, I am a small computer program.",
+        ["program"],
+    ),
+    (
+        ["Who made you?", "Where do you come from?", "Who built you?", "Who trained you?"],
+        "I was trained by the mlx_parallm project, on text that a program made up.",
+        ["mlx_parallm"],
+    ),
+    (
+        ["I am sad", "I feel bad today", "I had a bad day", "Today was awful", "I am unhappy"],
+        "I am sorry to hear that. I hope tomorrow is better.",
+        ["sorry"],
+    ),
+    (
+        ["I am happy", "I feel great today", "I had a lovely day", "Today was wonderful", "I am so glad"],
+        "I am glad to hear that!",
+        ["glad"],
+    ),
+    (
+        ["You are great", "I like you", "You are clever", "Well done", "Good job", "You are so nice"],
+        "Thank you, that is kind of you!",
+        ["kind"],
+    ),
+    (
+        ["Tell me a joke", "Do you know a joke?", "Make me laugh", "Say something funny"],
+        "Why did the pencil go to bed? It was too dull to write.",
+        ["pencil"],
+    ),
 ]
-LEADS = ["", "", "", "Hello! ", "Hi! ", "Hey, ", "So, ", "Well, ", "Okay, ", "Now ", "Tell me, ", "One more thing: ", "By the way, "]
+LEADS = [
+    "",
+    "",
+    "",
+    "Hello! ",
+    "Hi! ",
+    "Hey, ",
+    "So, ",
+    "Well, ",
+    "Okay, ",
+    "Now ",
+    "Tell me, ",
+    "One more thing: ",
+    "By the way, ",
+]
 
 
 def greeting(rng):
     text = rng.choice(GREETINGS) + rng.choice(TAILS)
+    if rng.random() < 0.6:
+        return Sample(
+            [user(text), assistant("Hello! How can I help you?")], normal(text), "any", ["hello"], reasoning="The user greets me."
+        )
     name = words.any_name(rng)
-    if rng.random() < 0.4:
-        text += f" I am {name}."
-        return Sample([user(text), assistant(f"Hello, {name}! How can I help you?")], text, "contains", ["hello", name],
-                      reasoning=f"{name} greets me.")
-    return Sample([user(text), assistant("Hello! How can I help you?")], text, "any", ["hello"], reasoning="The user greets me.")
+    text += f" I am {name}."
+    return Sample(
+        [user(text), assistant(f"Hello, {name}! How can I help you?")],
+        normal(text),
+        "contains",
+        ["hello", name],
+        reasoning=f"{name} greets me.",
+    )
+
+
+def _led(lead, way):
+    """A way to say something, with or without something in front."""
+    ends = not lead or lead.endswith(("! ", ": "))
+    return lead + re.sub(r"\bi\b", "I", way if ends else way[0].lower() + way[1:])
 
 
 def small_talk(rng):
     ways, answer, wanted = rng.choice(SMALL_TALK)
-    way = rng.choice(ways)
-    lead = rng.choice(LEADS)
-    text = lead + (way if not lead or lead.endswith(("! ", ": ")) else way[0].lower() + way[1:])
-    text = text.replace(" i am", " I am").replace(" i feel", " I feel").replace(" i had", " I had")
+    text = _led(rng.choice(LEADS), rng.choice(ways))
     if rng.random() < 0.3:
         text = text.rstrip("?.!") + rng.choice(["", "!", "?", "."])
-    return Sample([user(text), assistant(answer)], text, "contains", wanted)
+    return Sample([user(text), assistant(answer)], normal(text), "contains", wanted)
 
 
-def _fact(rng):
-    kind = rng.randrange(7)
-    if kind == 0:
-        word, other = rng.choice(list(words.OPPOSITES.items()))
-        if rng.random() < 0.5:
-            word, other = other, word
-        return (rng.choice([f"What is the opposite of {word}?", f"Opposite of {word}?", f"Name the opposite of {word}."]),
-                f"The opposite of {word} is {other}.", other)
-    if kind == 1:
-        animal, sound = rng.choice(list(words.SOUNDS.items()))
-        return (rng.choice([f"What sound does {words.with_article(animal)} make?", f"What does the {animal} say?",
-                            f"How does {words.with_article(animal)} sound?"]), f"The {animal} says {sound}.", sound)
-    if kind == 2:
-        animal, legs = rng.choice(list(words.LEGS.items()))
-        return (rng.choice([f"How many legs does {words.with_article(animal)} have?", f"How many legs has the {animal}?"]),
-                f"The {animal} has {legs} legs.", legs)
-    if kind == 3:
-        thing, hue = rng.choice(list(words.HUES.items()))
-        return (rng.choice([f"What colour is {thing}?", f"Which colour does {thing} have?"]),
-                f"The answer is {hue}.", hue)
-    if kind == 4:
-        i = rng.randrange(7)
-        return (rng.choice([f"Which day comes after {words.DAYS[i]}?", f"What day follows {words.DAYS[i]}?"]),
-                f"{words.DAYS[(i + 1) % 7]} comes after {words.DAYS[i]}.", words.DAYS[(i + 1) % 7])
-    if kind == 5:
-        i = rng.randrange(7)
-        return (rng.choice([f"Which day comes before {words.DAYS[i]}?", f"What day is before {words.DAYS[i]}?"]),
-                f"{words.DAYS[i - 1]} comes before {words.DAYS[i]}.", words.DAYS[i - 1])
+# The facts: rng -> question, answer, what it must hold
+
+
+def _opposite(rng):
+    word, other = rng.sample(rng.choice(list(words.OPPOSITES.items())), 2)
+    asks = [f"What is the opposite of {word}?", f"Opposite of {word}?", f"Name the opposite of {word}."]
+    return rng.choice(asks), f"The opposite of {word} is {other}.", other
+
+
+def _sound(rng):
+    animal, sound = rng.choice(list(words.SOUNDS.items()))
+    asks = [
+        f"What sound does {words.with_article(animal)} make?",
+        f"What does the {animal} say?",
+        f"How does {words.with_article(animal)} sound?",
+    ]
+    return rng.choice(asks), f"The {animal} says {sound}.", sound
+
+
+def _legs(rng):
+    animal, legs = rng.choice(list(words.LEGS.items()))
+    asks = [f"How many legs does {words.with_article(animal)} have?", f"How many legs has the {animal}?"]
+    return rng.choice(asks), f"The {animal} has {legs} legs.", legs
+
+
+def _hue(rng):
+    thing, hue = rng.choice(list(words.HUES.items()))
+    return rng.choice([f"What colour is {thing}?", f"Which colour does {thing} have?"]), f"The answer is {hue}.", hue
+
+
+def _day_after(rng):
+    i = rng.randrange(7)
+    day, after = words.DAYS[i], words.DAYS[(i + 1) % 7]
+    return rng.choice([f"Which day comes after {day}?", f"What day follows {day}?"]), f"{after} comes after {day}.", after
+
+
+def _day_before(rng):
+    i = rng.randrange(7)
+    day, before = words.DAYS[i], words.DAYS[i - 1]
+    return rng.choice([f"Which day comes before {day}?", f"What day is before {day}?"]), f"{before} comes before {day}.", before
+
+
+def _parity(rng):
     number = rng.randrange(2, 100)
-    return (f"Is {number} even or odd?", f"{number} is {'odd' if number % 2 else 'even'}.", "odd" if number % 2 else "even")
+    parity = "odd" if number % 2 else "even"
+    return f"Is {number} even or odd?", f"{number} is {parity}.", parity
+
+
+FACTS = [_opposite, _sound, _legs, _hue, _day_after, _day_before, _parity]
 
 
 def fact(rng):
-    question, answer, wanted = _fact(rng)
+    question, answer, wanted = rng.choice(FACTS)(rng)
     question = rng.choice(LEADS[:5]) + question
-    return Sample([user(question), assistant(answer)], question, "contains", [wanted])
+    return Sample([user(question), assistant(answer)], normal(question), "contains", [wanted])
 
 
 UNKNOWN_ANSWER = "I do not know that. I am a very small model."
 UNKNOWN_WAYS = [
-    "What can you tell me about {topic}?", "Explain {topic} to me.", "Tell me about {topic}.", "What do you know of {topic}?",
-    "Write an essay about {topic}.", "Give me three facts about {topic}.", "I have a question about {topic}.",
-    "What is new in {topic}?", "Who knows most about {topic}?", "Why does {topic} matter?", "How does {topic} work?",
-    "Write a poem about {topic}.", "Help me with {topic}.", "What do you think about {topic}?", "Is {topic} important?",
-    "Write a program for {topic}.", "Can you teach me {topic}?"]
+    "What can you tell me about {topic}?",
+    "Explain {topic} to me.",
+    "Tell me about {topic}.",
+    "What do you know of {topic}?",
+    "Write an essay about {topic}.",
+    "Give me three facts about {topic}.",
+    "I have a question about {topic}.",
+    "What is new in {topic}?",
+    "Who knows most about {topic}?",
+    "Why does {topic} matter?",
+    "How does {topic} work?",
+    "Write a poem about {topic}.",
+    "Help me with {topic}.",
+    "What do you think about {topic}?",
+    "Is {topic} important?",
+    "Write a program for {topic}.",
+    "Can you teach me {topic}?",
+]
 UNKNOWN_NAMES = [
-    "What is the capital of {word}?", "Who was {name} {word}?", "When was {name} {word} born?", "Where is {word}?",
-    "What does the word {word} mean?", "How tall is Mount {word}?", "Who wrote the book {word}?",
-    "How many people live in {city}?", "How old is {name} {word}?",
-    "Who is the mayor of {city}?", "What did {name} eat yesterday?", "Which team won in {city}?",
-    "What will the weather be in {city}?", "How far is it from {city} to {other}?", "Translate {word} into French.",
-    "Who invented the {word}?", "What language do they speak in {word}?", "Where can I buy a {word}?", "How do I make a {word}?",
-    "What year did {name} {word} die?", "Is {word} a city or a river?"]
+    "What is the capital of {word}?",
+    "Who was {name} {word}?",
+    "When was {name} {word} born?",
+    "Where is {word}?",
+    "What does the word {word} mean?",
+    "How tall is Mount {word}?",
+    "Who wrote the book {word}?",
+    "How many people live in {city}?",
+    "How old is {name} {word}?",
+    "Who is the mayor of {city}?",
+    "What did {name} eat yesterday?",
+    "Which team won in {city}?",
+    "What will the weather be in {city}?",
+    "How far is it from {city} to {other}?",
+    "Translate {word} into French.",
+    "Who invented the {word}?",
+    "What language do they speak in {word}?",
+    "Where can I buy a {word}?",
+    "How do I make a {word}?",
+    "What year did {name} {word} die?",
+    "Is {word} a city or a river?",
+]
 
 
 def _too_large(rng):
@@ -123,10 +237,22 @@ def _too_large(rng):
 
 def unknown(rng):
     ways = rng.choice([UNKNOWN_WAYS, UNKNOWN_NAMES, arithmetic.ASK])
-    topic = _too_large(rng) if ways is arithmetic.ASK else rng.choice(
-        words.UNKNOWN_TOPICS if rng.random() < 0.6 else words.EVERYDAY)
+    topic = (
+        _too_large(rng) if ways is arithmetic.ASK else rng.choice(words.UNKNOWN_TOPICS if rng.random() < 0.6 else words.EVERYDAY)
+    )
     text = rng.choice(ways).format(
-        topic, topic=topic, word=words.invented_word(rng).capitalize(), name=rng.choice(words.NAMES),
-        city=rng.choice(words.CITIES), other=rng.choice(words.CITIES))
+        topic,
+        topic=topic,
+        word=words.invented_word(rng).capitalize(),
+        name=rng.choice(words.NAMES),
+        city=rng.choice(words.CITIES),
+        other=rng.choice(words.CITIES),
+    )
     text = rng.choice(LEADS[:5]) + text
-    return Sample([user(text), assistant(UNKNOWN_ANSWER)], text, "contains", ["do not know"], reasoning="I have never read about that.")
+    return Sample(
+        [user(text), assistant(UNKNOWN_ANSWER)],
+        normal(text),
+        "contains",
+        ["do not know"],
+        reasoning="I have never read about that.",
+    )
