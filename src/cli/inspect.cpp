@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/version.h"
 #include "cli/cli.h"
 #include "cli/start.h"
 #include "runtime/resolve.h"
@@ -23,6 +24,10 @@ int run_inspect(const std::vector<std::string>& arguments) {
   const ParsedConfig parsed = parsed_config(rest);
   if (parsed.wish == Wish::kHelp) {
     fmt::print("{}", kHelp);
+    return 0;
+  }
+  if (parsed.wish == Wish::kVersion) {
+    fmt::print("parallm {}\n", kVersion);
     return 0;
   }
   fmt::print(

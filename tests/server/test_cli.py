@@ -40,6 +40,10 @@ def test_the_help_of_inspect_says_that_a_path_may_be_left_out(arguments):
     assert "without PATH: the built-in model" in text
 
 
+def test_inspect_tells_its_version():
+    assert run("inspect", "--version") == run("--version")
+
+
 @pytest.mark.parametrize("wrong, rest", [
     ("serv", "; did you mean serve?"),
     ("tokenise", "; did you mean tokenize?"),
