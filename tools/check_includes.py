@@ -21,7 +21,7 @@ MAY_KNOW = {
     "engine": "cache core",
     "kernels": "",
     "nn": "kernels core",
-    "models": "nn core",
+    "models": "nn kernels core",
     "kvstore": "nn kernels core",
     "sampling": "kernels nn core",
     "runner": "models kvstore sampling nn kernels engine core",

@@ -21,7 +21,8 @@ from mlx.utils import tree_flatten
 from mlx_lm.tuner.utils import linear_to_lora_layers, load_adapters
 from mlx_lm.utils import load_model
 
-from make_goldens import PROMPT_LENGTHS, write_json
+from goldens.checkpoint import write_json
+from make_goldens import PROMPT_LENGTHS
 
 SEED = 20261124
 DATA = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data"

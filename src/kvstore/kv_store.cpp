@@ -1,7 +1,6 @@
 #include "kvstore/kv_store.h"
 
 #include <limits>
-#include <tuple>
 
 #include "base/check.h"
 #include "kernels/allocation.h"
@@ -30,7 +29,8 @@ StartError no_memory(const KvGeometry& g) {
 } // namespace
 
 size_t kv_bytes_per_block(const KvGeometry& g) {
-  return size_t{2} * g.layers * g.block_tokens * g.kv_heads * g.head_dim *
+  const size_t pools = g.latent > 0 ? 1 : 2;
+  return pools * g.layers * g.block_tokens * g.kv_heads * g.head_dim *
          g.dtype.size();
 }
 
@@ -58,7 +58,9 @@ KvStore::KvStore(const KvGeometry& geometry) : geometry_(geometry) {
 void KvStore::make_pools() {
   for (int i = 0; i < geometry_.layers; ++i) {
     keys_.push_back(make_pool(geometry_));
-    values_.push_back(make_pool(geometry_));
+    if (geometry_.latent == 0) {
+      values_.push_back(make_pool(geometry_));
+    }
   }
 }
 
@@ -74,20 +76,23 @@ const mx::array& KvStore::keys(int layer) const {
 }
 
 const mx::array& KvStore::values(int layer) const {
-  return values_.at(layer).newest;
+  return geometry_.latent > 0 ? keys(layer) : values_.at(layer).newest;
 }
 
 void KvStore::write(
     int layer,
     const mx::array& keys,
-    const mx::array& values,
+    const std::optional<mx::array>& values,
     const mx::array& slots) {
-  auto& k = keys_.at(layer);
-  auto& v = values_.at(layer);
-  settle(k);
-  settle(v);
-  std::tie(k.newest, v.newest) =
-      kv_write(k.newest, v.newest, keys, values, slots);
+  write(keys_.at(layer), keys, slots);
+  if (values) {
+    write(values_.at(layer), *values, slots);
+  }
+}
+
+void KvStore::write(Pool& pool, const mx::array& rows, const mx::array& slots) {
+  settle(pool);
+  pool.newest = kv_write(pool.newest, rows, slots);
 }
 
 // Where the kernel writes in place, base and newest are one memory and this
@@ -100,25 +105,30 @@ void KvStore::settle(Pool& pool) {
 
 std::vector<mx::array> KvStore::newest() const {
   std::vector<mx::array> handles;
-  for (size_t i = 0; i < keys_.size(); ++i) {
-    handles.push_back(keys_[i].newest);
-    handles.push_back(values_[i].newest);
+  for (const auto* pools : {&keys_, &values_}) {
+    for (const auto& pool : *pools) {
+      handles.push_back(pool.newest);
+    }
   }
   return handles;
 }
 
 void KvStore::return_to(const std::vector<mx::array>& handles) {
-  for (size_t i = 0; i < keys_.size(); ++i) {
-    keys_[i].newest = handles.at(2 * i);
-    values_[i].newest = handles.at(2 * i + 1);
+  size_t next = 0;
+  for (auto* pools : {&keys_, &values_}) {
+    for (auto& pool : *pools) {
+      pool.newest = handles.at(next++);
+    }
   }
 }
 
 // Without this, base would follow only between steps that do not overlap.
 void KvStore::keep(const std::vector<mx::array>& handles) {
-  for (size_t i = 0; i < keys_.size(); ++i) {
-    keys_[i].base = handles.at(2 * i);
-    values_[i].base = handles.at(2 * i + 1);
+  size_t next = 0;
+  for (auto* pools : {&keys_, &values_}) {
+    for (auto& pool : *pools) {
+      pool.base = handles.at(next++);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,6 +16,8 @@ struct KvGeometry {
   int block_tokens = 16;
   int kv_heads = 0;
   int head_dim = 0;
+  int latent = 0; // > 0: no values are kept; they are the first so many numbers
+                  // of each key
   mx::Dtype dtype = mx::float32; // f32, f16 or bf16
 };
 
@@ -33,15 +36,15 @@ class KvStore {
   const KvGeometry& geometry() const { return geometry_; }
 
   // The newest handle: it runs after every write launched so far.
-  const mx::array& keys(int layer) const; // (blocks, block_tokens, G, D)
-  const mx::array& values(int layer) const;
+  const mx::array& keys(int layer) const;   // (blocks, block_tokens, G, D)
+  const mx::array& values(int layer) const; // of latents: the keys
 
   // Stores keys and values (N, G, D) at slots (N); slot = block *
   // block_tokens + place in the block. Lazy.
   void write(
       int layer,
       const mx::array& keys,
-      const mx::array& values,
+      const std::optional<mx::array>& values, // none of latents
       const mx::array& slots);
 
   // All newest handles: evaluating them runs every write launched so far.
@@ -72,9 +75,10 @@ class KvStore {
   static Pool make_pool(const KvGeometry& geometry);
   void make_pools();
   static void settle(Pool& pool);
+  static void write(Pool&, const mx::array& rows, const mx::array& slots);
 
   KvGeometry geometry_;
-  std::vector<Pool> keys_, values_; // one a layer
+  std::vector<Pool> keys_, values_; // one a layer; of latents, no values
 };
 
 } // namespace parallm

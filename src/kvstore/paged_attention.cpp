@@ -92,11 +92,15 @@ mx::array PagedAttention::operator()(
     const AttentionSpec& spec,
     const mx::array& q,
     const mx::array& k,
-    const mx::array& v) {
+    const std::optional<mx::array>& v) {
   store_.write(spec.layer, k, v, layout_.slots);
   return paged_attention(
       q, store_.keys(spec.layer), store_.values(spec.layer), layout_.step,
-      {.scale = spec.scale, .window = spec.window});
+      {.scale = spec.scale,
+       .window = spec.window,
+       .softcap = spec.softcap,
+       .sinks = spec.sinks,
+       .values_in_keys = store_.geometry().latent});
 }
 
 } // namespace parallm

@@ -34,7 +34,7 @@ class PagedAttention : public Attention {
       const AttentionSpec& spec,
       const mx::array& q,
       const mx::array& k,
-      const mx::array& v) override;
+      const std::optional<mx::array>& v) override;
 
  private:
   struct Layout {

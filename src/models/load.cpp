@@ -5,10 +5,12 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "models/decoder.h"
+#include "models/model_shape.h"
 #include "models/registry.h"
 #include "nn/checkpoint.h"
 #include "nn/config_json.h"
-#include "nn/model_config.h"
+#include "nn/weight.h"
 
 namespace parallm {
 namespace {
@@ -81,14 +83,12 @@ GenerationConfig read_end_tokens_only(const fs::path& folder) {
   }
 }
 
-mx::Dtype hidden_dtype(const WeightFiles& weights, const LoadOptions& options) {
-  if (options.dtype) {
-    return *options.dtype;
-  }
-  const auto* scales = weights.tensor("model.embed_tokens.scales");
-  const auto* table =
-      scales ? scales : weights.tensor("model.embed_tokens.weight");
-  return table ? float_dtype(*table) : mx::float32;
+// The table of token vectors, whose name may still have another beginning.
+std::string embedding_module(const WeightFiles& weights, const ArchSpec& arch) {
+  const auto& path = arch.names.embedding;
+  const auto end = path.substr(path.rfind('.')) + ".weight";
+  const auto* table = weights.tensor_ending_in(end);
+  return table ? table->name.substr(0, table->name.rfind('.')) : path;
 }
 
 size_t weight_bytes(const WeightFiles& weights, const LoadOptions& options) {
@@ -113,25 +113,19 @@ std::optional<Adapter> open_adapter(const LoadOptions& options) {
 ModelFacts read_model_facts(
     const fs::path& folder, const LoadOptions& options) {
   const ConfigJson json = read_config(folder);
-  find_architecture(json);
-  const auto config = ModelConfig::read(json);
   const auto weights = WeightFiles::find(folder);
   ModelFacts facts;
-  facts.model_type = config.model_type;
-  facts.shape = {
-      .layers = config.layers,
-      .kv_heads = config.kv_heads,
-      .head_dim = config.head_dim,
-      .vocab = config.vocab,
-      .max_positions = config.max_positions,
-      .dtype = hidden_dtype(weights, options)};
+  facts.arch = read_arch(json);
+  facts.shape = model_shape(
+      facts.arch,
+      weight_dtype(
+          weights, embedding_module(weights, facts.arch), options.dtype));
   facts.weight_bytes = weight_bytes(weights, options);
   if (!options.adapter.empty()) {
     const auto adapter = AdapterFiles::find(options.adapter);
     facts.weight_bytes += adapter.bytes();
     facts.adapter = adapter.text();
   }
-  facts.quantized_bits = config.quantization.bits();
   const auto generation = options.use_generation_config
                               ? read_generation_config(folder)
                               : read_end_tokens_only(folder);
@@ -143,11 +137,9 @@ ModelFacts read_model_facts(
 
 std::unique_ptr<Model> load_model(
     const fs::path& folder, const LoadOptions& options) {
-  const ConfigJson json = read_config(folder);
-  const MakeModel make = find_architecture(json);
-  const auto config = ModelConfig::read(json);
+  const ArchSpec arch = read_arch(read_config(folder));
   Checkpoint checkpoint(folder, options.dtype, open_adapter(options));
-  auto model = make(checkpoint, config);
+  auto model = make_decoder(checkpoint, arch);
   checkpoint.finish();
   return model;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/types.h"
+#include "models/arch_spec.h"
 #include "models/checkpoint_sampling.h"
 #include "models/model.h"
 
@@ -24,11 +25,10 @@ struct LoadOptions {
 // What a checkpoint folder says about itself, read from its JSON files and the
 // heads of its weight files; no tensor is loaded. For the memory plan.
 struct ModelFacts {
-  std::string model_type{};
+  ArchSpec arch{};
   ModelShape shape{};
   size_t weight_bytes = 0; // in memory, after a change of dtype; the adapter's
                            // as well
-  int quantized_bits = 0;  // 0: dense
   std::string adapter{};   // "lora of rank 8 in 14 modules"; "": none
   // eos_token_id of generation_config.json, else of config.json. Empty where
   // neither names one: the caller falls back to the tokenizer's.

@@ -8,7 +8,8 @@ namespace parallm {
 struct ModelShape {
   int layers = 0;
   int kv_heads = 0;
-  int head_dim = 0;
+  int head_dim = 0; // of a key, and of a value unless
+  int latent = 0;   // > 0: values are the first so many numbers of the keys
   int vocab = 0;
   int max_positions = 0;
   mx::Dtype dtype = mx::float32; // of the hidden states, and so of K and V

@@ -4,29 +4,30 @@
 #include <fmt/ranges.h>
 
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace parallm {
 namespace {
 
-const std::pair<std::string, MakeModel> kArchitectures[] = {
-    {"iquestcoder", make_llama},
-    {"llama", make_llama},
-    {"mistral", make_llama},
-    {"xverse", make_llama},
+struct Family {
+  const char* model_type;
+  ArchSpec (*read)(const ConfigJson&);
 };
+
+#define PARALLM_ROW(model_type, read) {model_type, read},
+constexpr Family kFamilies[] = {PARALLM_FAMILIES(PARALLM_ROW)};
+#undef PARALLM_ROW
 
 } // namespace
 
-MakeModel find_architecture(const ConfigJson& config) {
+ArchSpec read_arch(const ConfigJson& config) {
   const std::string model_type = config.text("model_type");
   std::vector<std::string> known;
-  for (const auto& [name, make] : kArchitectures) {
-    if (name == model_type) {
-      return make;
+  for (const auto& family : kFamilies) {
+    if (family.model_type == model_type) {
+      return family.read(config);
     }
-    known.push_back(name);
+    known.emplace_back(family.model_type);
   }
   config.refuse_value(
       "model_type", fmt::format("one of: {}", fmt::join(known, ", ")));

@@ -88,15 +88,24 @@ WeightFiles WeightFiles::find(const fs::path& folder) {
   return found;
 }
 
-const TensorInfo* WeightFiles::tensor(const std::string& name) const {
+template <class Fits>
+const TensorInfo* WeightFiles::find_tensor(Fits fits) const {
   for (const auto& file : files) {
-    for (const auto& tensor : file.tensors) {
-      if (tensor.name == name) {
-        return &tensor;
-      }
+    const auto found = std::ranges::find_if(file.tensors, fits);
+    if (found != file.tensors.end()) {
+      return &*found;
     }
   }
   return nullptr;
+}
+
+const TensorInfo* WeightFiles::tensor(const std::string& name) const {
+  return find_tensor([&](const TensorInfo& t) { return t.name == name; });
+}
+
+const TensorInfo* WeightFiles::tensor_ending_in(std::string_view end) const {
+  return find_tensor(
+      [&](const TensorInfo& t) { return t.name.ends_with(end); });
 }
 
 Checkpoint::Checkpoint(
@@ -118,9 +127,21 @@ mx::array Checkpoint::take(const std::string& name, const mx::Shape& shape) {
   return taken_.back();
 }
 
+mx::array Checkpoint::take_float32(
+    const std::string& name, const mx::Shape& shape) {
+  taken_.push_back(weights_.take(name, shape, mx::float32));
+  return taken_.back();
+}
+
 mx::array Checkpoint::take_packed(
     const std::string& name, const mx::Shape& shape) {
   taken_.push_back(weights_.take_packed(name, shape));
+  return taken_.back();
+}
+
+mx::array Checkpoint::take_bytes(
+    const std::string& name, const mx::Shape& shape) {
+  taken_.push_back(weights_.take_bytes(name, shape));
   return taken_.back();
 }
 

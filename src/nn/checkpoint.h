@@ -19,7 +19,13 @@ struct WeightFiles {
 
   static WeightFiles find(const std::filesystem::path& folder);
 
-  const TensorInfo* tensor(const std::string& name) const; // or nullptr
+  // Or nullptr.
+  const TensorInfo* tensor(const std::string& name) const;
+  const TensorInfo* tensor_ending_in(std::string_view name_end) const;
+
+ private:
+  template <class Fits>
+  const TensorInfo* find_tensor(Fits fits) const;
 };
 
 // A checkpoint being unpacked, and the adapter that changes it, if there is
@@ -37,10 +43,25 @@ class Checkpoint {
 
   bool has(const std::string& name) const;
 
+  // For whoever makes other tensors of those in the file, before they are
+  // taken: all names, a tensor as it is, and one under a new name.
+  std::vector<std::string> names() const { return weights_.names(); }
+  mx::array pull(const std::string& name) { return weights_.pull(name); }
+  void put(const std::string& name, const mx::array& array) {
+    weights_.put(name, array);
+  }
+
+  // To which float weights are converted, if they are.
+  std::optional<mx::Dtype> dtype() const { return dtype_; }
+
   // A float tensor.
   mx::array take(const std::string& name, const mx::Shape& shape);
+  // A float tensor that stays exact, as float32, whatever the dtype.
+  mx::array take_float32(const std::string& name, const mx::Shape& shape);
   // Packed integers (uint32).
   mx::array take_packed(const std::string& name, const mx::Shape& shape);
+  // Scales that are a byte each (uint8).
+  mx::array take_bytes(const std::string& name, const mx::Shape& shape);
 
   // What the adapter has for a linear layer, or none.
   std::optional<LoraTensors> take_lora(

@@ -95,6 +95,17 @@ std::optional<ConfigJson> ConfigJson::read_if_present(
       Object{file.string(), "", parse_object(file.string(), *text)}));
 }
 
+ConfigJson ConfigJson::with_defaults(const std::string& object) const {
+  auto merged = std::make_shared<Object>(*object_);
+  const json::value defaults = json::parse(object);
+  for (const auto& field : defaults.as_object()) {
+    if (!has(field.key())) {
+      merged->fields[field.key()] = field.value();
+    }
+  }
+  return ConfigJson(std::move(merged));
+}
+
 void ConfigJson::refuse(
     const std::string& key, const std::string& complaint) const {
   throw StartError(
@@ -214,6 +225,25 @@ std::vector<int> ConfigJson::integers(const std::string& key, int least) const {
       refuse_value(key, range(least, kMost) + " or a list of them");
     }
     numbers.push_back(static_cast<int>(*number));
+  }
+  return numbers;
+}
+
+std::vector<double> ConfigJson::numbers(
+    const std::string& key, double least, double most) const {
+  const auto expected =
+      fmt::format("a list of numbers from {} to {}", least, most);
+  const json::value* value = find(object_->fields, key);
+  if (!value || !value->is_array()) {
+    refuse_value(key, expected);
+  }
+  std::vector<double> numbers;
+  for (const auto& item : value->get_array()) {
+    if (!item.is_number() || item.to_number<double>() < least ||
+        item.to_number<double>() > most) {
+      refuse_value(key, expected);
+    }
+    numbers.push_back(item.to_number<double>());
   }
   return numbers;
 }

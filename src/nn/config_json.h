@@ -20,6 +20,9 @@ class ConfigJson {
   static std::optional<ConfigJson> read_if_present(
       const std::filesystem::path& file);
 
+  // The same, with these values where a key is absent; `object` in JSON.
+  ConfigJson with_defaults(const std::string& object) const;
+
   bool has(const std::string& key) const;
   std::vector<std::string> keys() const; // in the file's order
 
@@ -39,6 +42,9 @@ class ConfigJson {
   std::vector<std::string> texts(const std::string& key) const;
   // One integer or a list of them.
   std::vector<int> integers(const std::string& key, int least) const;
+  // A list of numbers.
+  std::vector<double> numbers(
+      const std::string& key, double least, double most) const;
   ConfigJson object(const std::string& key) const;
 
   // Throws a StartError: "config.json: KEY is ..."

@@ -2,47 +2,13 @@
 
 #include <optional>
 #include <string>
-#include <variant>
 
-#include "kernels/linear/linear.h"
-#include "nn/checkpoint.h"
 #include "nn/lora.h"
-#include "nn/quantization.h"
+#include "nn/weight.h"
 
 namespace parallm {
 
 enum class Bias : uint8_t { kNone, kRequired };
-
-// A weight matrix as the checkpoint has it: dense, or packed in groups. Engine
-// thread only.
-class Weight {
- public:
-  // NAME.weight, and NAME.scales and NAME.biases if it is packed. `rows` and
-  // `columns` count the matrix's numbers, however packed.
-  Weight(
-      Checkpoint& checkpoint,
-      const std::string& name,
-      int rows,
-      int columns,
-      const Quantization& quantization);
-
-  mx::Dtype dtype() const; // of the numbers it stands for
-
-  // x (T, columns) times this, transposed -> (T, rows) of type `out`
-  mx::array times(
-      const mx::array& x,
-      const std::optional<mx::array>& bias,
-      mx::Dtype out) const;
-
-  // ids (T) int32 -> those rows (T, columns)
-  mx::array rows(const mx::array& ids) const;
-
-  // All of it, not packed (rows, columns).
-  mx::array unpacked() const;
-
- private:
-  std::variant<mx::array, QuantizedWeight> form_;
-};
 
 // y = x W' + b, changed by the adapter if it has something for this layer. A
 // value: copies share the weights. Engine thread only.

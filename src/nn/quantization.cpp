@@ -1,21 +1,86 @@
 #include "nn/quantization.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
 namespace parallm {
 namespace {
 
-QuantSpec read_spec(const ConfigJson& block, const QuantSpec& fallback) {
-  if (block.text_or("mode", "affine") != "affine") {
-    block.refuse_value("mode", "affine");
+constexpr QuantMode kModes[] = {
+    QuantMode::kAffine, QuantMode::kMxfp4, QuantMode::kNvfp4,
+    QuantMode::kMxfp8};
+
+// What MLX fills in; of the modes that are not affine there is no other.
+constexpr QuantSpec defaults_of(QuantMode mode) {
+  switch (mode) {
+    case QuantMode::kAffine:
+      return {64, 4, mode};
+    case QuantMode::kMxfp4:
+      return {32, 4, mode};
+    case QuantMode::kNvfp4:
+      return {16, 4, mode};
+    case QuantMode::kMxfp8:
+      break;
   }
-  QuantSpec spec;
-  spec.group_size = block.integer_or("group_size", fallback.group_size, 1);
-  spec.bits = block.integer_or("bits", fallback.bits, 1);
-  if (spec.group_size != 32 && spec.group_size != 64 &&
-      spec.group_size != 128) {
-    block.refuse_value("group_size", "32, 64 or 128");
+  return {32, 8, mode};
+}
+
+QuantMode read_mode(const ConfigJson& block) {
+  const std::string text = block.text_or("mode", "affine");
+  for (const auto mode : kModes) {
+    if (text == name_of(mode)) {
+      return mode;
+    }
   }
-  if (spec.bits != 4 && spec.bits != 8) {
-    block.refuse_value("bits", "4 or 8");
+  block.refuse_value("mode", "affine, mxfp4, nvfp4 or mxfp8");
+}
+
+// "32, 64 or 128"
+std::string listing(const std::vector<int>& values) {
+  std::string text = fmt::format("{}", values.front());
+  for (size_t i = 1; i < values.size(); ++i) {
+    text +=
+        fmt::format("{}{}", i + 1 == values.size() ? " or " : ", ", values[i]);
+  }
+  return text;
+}
+
+int read_one_of(
+    const ConfigJson& block,
+    const std::string& key,
+    const std::vector<int>& allowed,
+    int fallback) {
+  const int value = block.integer_or(key, fallback, 1);
+  if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+    block.refuse_value(key, listing(allowed));
+  }
+  return value;
+}
+
+void expect_only(
+    const ConfigJson& block,
+    const std::string& key,
+    int allowed,
+    QuantMode mode) {
+  if (block.integer_or(key, allowed, 1) != allowed) {
+    block.refuse_value(
+        key, fmt::format("{}, as the mode is {}", allowed, name_of(mode)));
+  }
+}
+
+// What is left out is MLX's default of the mode, in a layer's entry too: that
+// takes over nothing from the model's.
+QuantSpec read_spec(const ConfigJson& block) {
+  QuantSpec spec = defaults_of(read_mode(block));
+  if (spec.mode == QuantMode::kAffine) {
+    spec.group_size =
+        read_one_of(block, "group_size", {32, 64, 128}, spec.group_size);
+    spec.bits = read_one_of(block, "bits", {2, 3, 4, 5, 6, 8}, spec.bits);
+  } else {
+    expect_only(block, "group_size", spec.group_size, spec.mode);
+    expect_only(block, "bits", spec.bits, spec.mode);
   }
   return spec;
 }
@@ -23,36 +88,56 @@ QuantSpec read_spec(const ConfigJson& block, const QuantSpec& fallback) {
 std::optional<ConfigJson> find_block(const ConfigJson& config) {
   for (const char* key : {"quantization", "quantization_config"}) {
     if (config.has(key)) {
-      const auto block = config.object(key);
-      if (block.has("quant_method")) {
-        block.refuse_value("quant_method", "an MLX checkpoint, without it");
-      }
-      return block;
+      return config.object(key);
     }
   }
   return std::nullopt;
 }
 
+// How others than MLX packed a checkpoint.
+QuantSpec read_method(const ConfigJson& block) {
+  if (block.text("quant_method") != "mxfp4") {
+    block.refuse_value("quant_method", "mxfp4, or none, as in MLX checkpoints");
+  }
+  return defaults_of(QuantMode::kMxfp4);
+}
+
 } // namespace
 
-Quantization Quantization::read(const ConfigJson& config) {
+Quantization Quantization::read(
+    const ConfigJson& config, const std::string& prefix) {
   Quantization result;
   const auto block = find_block(config);
   if (!block) {
     return result;
   }
+  if (block->has("quant_method")) {
+    result.default_ = read_method(*block);
+    return result;
+  }
   block->integer("group_size", 1);
   block->integer("bits", 1);
-  result.default_ = read_spec(*block, {});
+  result.default_ = read_spec(*block);
   for (const auto& key : block->keys()) {
+    const std::string path =
+        key.starts_with(prefix) ? key.substr(prefix.size()) : key;
     if (block->is_object(key)) {
-      result.layers_[key] = read_spec(block->object(key), *result.default_);
+      result.layers_[path] = read_spec(block->object(key));
     } else if (block->is_flag(key)) {
-      result.layers_[key] =
+      result.layers_[path] =
           block->flag_or(key, false) ? result.default_ : std::nullopt;
     }
   }
   return result;
+}
+
+std::string Quantization::text() const {
+  if (!default_) {
+    return "";
+  }
+  return default_->mode == QuantMode::kAffine
+             ? fmt::format("affine-{}bit", default_->bits)
+             : name_of(default_->mode);
 }
 
 std::optional<QuantSpec> Quantization::spec(

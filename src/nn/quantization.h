@@ -4,26 +4,36 @@
 #include <optional>
 #include <string>
 
+#include "kernels/linear/quant_mode.h"
 #include "nn/config_json.h"
 
 // Plain values and functions without state: any thread.
 namespace parallm {
 
-// How a weight is packed: affine, MLX's layout.
+// How a weight is packed, in MLX's layout:
+//   affine  groups of 32, 64 or 128; 2, 3, 4, 5, 6 or 8 bits
+//   mxfp4   32, 4
+//   nvfp4   16, 4
+//   mxfp8   32, 8
 struct QuantSpec {
-  int group_size = 64; // 32, 64 or 128
-  int bits = 4;        // 4 or 8
+  int group_size = 64;
+  int bits = 4;
+  QuantMode mode = QuantMode::kAffine;
 };
 
 // The "quantization" block of config.json: one spec for the model, and others,
 // or none, for single layers. Constant once read.
 class Quantization {
  public:
-  // A config without the block gives the empty value.
-  static Quantization read(const ConfigJson& config);
+  // A config without the block gives the empty value. `prefix` is taken off
+  // the layers' paths.
+  static Quantization read(
+      const ConfigJson& config, const std::string& prefix = "");
 
   bool present() const { return default_.has_value(); }
-  int bits() const { return default_ ? default_->bits : 0; }
+
+  // The model's own spec, "affine-4bit" or "mxfp4"; "" if there is none.
+  std::string text() const;
 
   // How the layer at a path like "model.layers.0.mlp.up_proj" is packed; none
   // if it is dense. `packed` says whether the checkpoint has scales for it.

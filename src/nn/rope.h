@@ -2,12 +2,13 @@
 
 #include <vector>
 
+#include "kernels/rope/rope.h"
 #include "nn/rope_spec.h"
 #include "nn/step_context.h"
 
 namespace parallm {
 
-// Radians a position for each pair of a head, D / 2 of them. Any thread.
+// Radians a position for each pair that is turned. Any thread.
 std::vector<float> rope_frequencies(const RopeSpec& spec);
 
 // Turns heads by their tokens' positions. Engine thread only.
@@ -17,12 +18,13 @@ class Rope {
 
   // (T, heads, D) -> (T, heads, D), each token turned by its own position
   mx::array operator()(const mx::array& x, const mx::array& positions) const {
-    return rope(x, positions, frequencies_, pairs_);
+    return rope(x, positions, frequencies_, pairs_, amplitude_);
   }
 
  private:
-  mx::array frequencies_; // (D / 2)
+  mx::array frequencies_; // (width / 2)
   RopePairs pairs_;
+  float amplitude_;
 };
 
 } // namespace parallm

@@ -106,9 +106,9 @@ class HeaderReader {
 
   size_t item_bytes(const TensorInfo& tensor) const {
     static const std::map<std::string, size_t> kBytes = {
-        {"F64", 8}, {"F32", 4}, {"F16", 2},  {"BF16", 2},   {"I64", 8},
-        {"I32", 4}, {"I16", 2}, {"I8", 1},   {"U64", 8},    {"U32", 4},
-        {"U16", 2}, {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}};
+        {"F64", 8}, {"F32", 4}, {"F16", 2},  {"BF16", 2},    {"I64", 8},
+        {"I32", 4}, {"I16", 2}, {"I8", 1},   {"U64", 8},     {"U32", 4},
+        {"U16", 2}, {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E8M0", 1}};
     const auto found = kBytes.find(tensor.dtype);
     if (found == kBytes.end()) {
       refuse(fmt::format(

@@ -2,6 +2,8 @@
 
 #include <mlx/mlx.h>
 
+#include <optional>
+
 namespace parallm {
 
 namespace mx = mlx::core;
@@ -9,22 +11,26 @@ namespace mx = mlx::core;
 struct AttentionSpec {
   int layer = 0;
   float scale = 1.0f;
-  int window = 0; // 0: all earlier positions; W: the last W, itself included
+  int window = 0;    // 0: all earlier positions; W: the last W, itself included
+  float softcap = 0; // scores s become c tanh(s / c); 0: they stay
+  std::optional<mx::array> sinks{}; // (H) scores that take part in each softmax
 };
 
 // Stores this step's keys and values for one layer and attends over all that
 // the step's sequences have stored. Hides blocks, padding and masks. Engine
 // thread only.
-// Letters: T tokens of the step, H query heads, G key/value heads, D width.
+// Letters: T tokens of the step, H query heads, G key/value heads, D width of
+// a key, Dv of a value.
 class Attention {
  public:
   virtual ~Attention() = default;
-  // q (T, H, D), k and v (T, G, D) -> (T, H, D)
+  // q (T, H, D), k (T, G, D), v (T, G, Dv) -> (T, H, Dv). No v: the values are
+  // part of the keys, as the model's shape says.
   virtual mx::array operator()(
       const AttentionSpec& spec,
       const mx::array& q,
       const mx::array& k,
-      const mx::array& v) = 0;
+      const std::optional<mx::array>& v) = 0;
 };
 
 // What one step feeds the model: packed and ragged, no padding, no masks.

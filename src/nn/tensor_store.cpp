@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <sstream>
 #include <unordered_map>
 
 #include "kernels/allocation.h"
@@ -42,14 +43,41 @@ bool TensorStore::has(const std::string& name) const {
   return tensors_.contains(name);
 }
 
+void TensorStore::miss(
+    const std::string& name, const std::string& expected) const {
+  throw StartError(
+      kExitBadData,
+      fmt::format(
+          "{}: tensor {} is missing{}", folder_.string(), name, expected));
+}
+
+std::vector<std::string> TensorStore::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : tensors_) {
+    names.push_back(name);
+  }
+  return names;
+}
+
+mx::array TensorStore::pull(const std::string& name) {
+  auto node = tensors_.extract(name);
+  if (!node) {
+    miss(name, "");
+  }
+  return node.mapped().array;
+}
+
+void TensorStore::put(const std::string& name, const mx::array& array) {
+  std::ostringstream dtype;
+  dtype << array.dtype();
+  tensors_.insert_or_assign(name, Tensor{array, folder_.string(), dtype.str()});
+}
+
 TensorStore::Tensor TensorStore::extract(
     const std::string& name, const mx::Shape& shape) {
   auto node = tensors_.extract(name);
   if (!node) {
-    throw StartError(
-        kExitBadData, fmt::format(
-                          "{}: tensor {} is missing, expected shape ({})",
-                          folder_.string(), name, fmt::join(shape, ", ")));
+    miss(name, fmt::format(", expected shape ({})", fmt::join(shape, ", ")));
   }
   const Tensor& tensor = node.mapped();
   if (tensor.array.shape() != shape) {
@@ -79,16 +107,26 @@ mx::array TensorStore::take(
   return mx::astype(tensor.array, dtype.value_or(own));
 }
 
-mx::array TensorStore::take_packed(
-    const std::string& name, const mx::Shape& shape) {
+mx::array TensorStore::take_whole_numbers(
+    const std::string& name, const mx::Shape& shape, mx::Dtype dtype) {
   const Tensor tensor = extract(name, shape);
-  if (tensor.array.dtype() != mx::uint32) {
+  if (tensor.array.dtype() != dtype) {
     throw StartError(
         kExitBadData, fmt::format(
-                          "{}: tensor {} has type {}, expected U32",
-                          tensor.file, name, tensor.dtype));
+                          "{}: tensor {} has type {}, expected U{}",
+                          tensor.file, name, tensor.dtype, 8 * dtype.size()));
   }
   return tensor.array;
+}
+
+mx::array TensorStore::take_packed(
+    const std::string& name, const mx::Shape& shape) {
+  return take_whole_numbers(name, shape, mx::uint32);
+}
+
+mx::array TensorStore::take_bytes(
+    const std::string& name, const mx::Shape& shape) {
+  return take_whole_numbers(name, shape, mx::uint8);
 }
 
 void TensorStore::drop(std::string_view name_end) {

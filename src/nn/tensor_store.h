@@ -34,6 +34,14 @@ class TensorStore {
       std::optional<mx::Dtype> dtype);
   // Packed integers (uint32).
   mx::array take_packed(const std::string& name, const mx::Shape& shape);
+  // Scales that are a byte each (uint8).
+  mx::array take_bytes(const std::string& name, const mx::Shape& shape);
+
+  // For whoever makes other tensors of them: all names, a tensor as it is, and
+  // one under a new name.
+  std::vector<std::string> names() const;
+  mx::array pull(const std::string& name);
+  void put(const std::string& name, const mx::array& array);
 
   // Forgets tensors by the end of their names.
   void drop(std::string_view name_end);
@@ -48,7 +56,11 @@ class TensorStore {
     std::string dtype; // as in the file
   };
 
+  [[noreturn]] void miss(
+      const std::string& name, const std::string& expected) const;
   Tensor extract(const std::string& name, const mx::Shape& shape);
+  mx::array take_whole_numbers(
+      const std::string& name, const mx::Shape& shape, mx::Dtype dtype);
 
   std::filesystem::path folder_;
   std::map<std::string, Tensor> tensors_{};

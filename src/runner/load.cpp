@@ -4,8 +4,6 @@
 
 #include "base/check.h"
 #include "models/load.h"
-#include "nn/config_json.h"
-#include "nn/model_config.h"
 #include "runner/runner.h"
 
 namespace parallm {
@@ -62,31 +60,27 @@ KvGeometry kv_geometry(const RunnerOptions& options, const ModelShape& shape) {
       .block_tokens = options.block_tokens,
       .kv_heads = shape.kv_heads,
       .head_dim = shape.head_dim,
+      .latent = shape.latent,
       .dtype = dtype_of(options.kv_dtype).value_or(automatic)};
 }
 
-// Floats that a layer keeps alive for each token.
-size_t layer_floats(const ModelConfig& c) {
-  const auto heads = static_cast<size_t>(c.heads + c.kv_heads);
-  return size_t{6} * c.width + size_t{3} * c.mlp_width + 2 * heads * c.head_dim;
-}
-
-// And an adapter: its product and the sum with the layer's, at the widest.
-size_t adapter_floats(const ModelConfig& c) {
-  return size_t{2} * std::max({c.width, c.mlp_width, c.heads * c.head_dim});
+// An adapter's product and the sum with the layer's, at the widest.
+size_t adapter_floats(const ArchSpec& arch) {
+  return size_t{2} * widest(arch);
 }
 
 // Of one step: that of its tokens, the logits of every row with a copy to work
 // on, or with the product and the sum of an adapted head, and a slice of prompt
 // scores.
-size_t working_bytes(const RunnerOptions& options, const ModelConfig& c) {
+size_t working_bytes(const RunnerOptions& options, const ArchSpec& arch) {
   const bool adapted = !options.adapter.empty();
   const auto tokens = static_cast<size_t>(options.max_step_tokens);
   const auto rows = static_cast<size_t>(
       std::min(options.max_sequences, options.max_step_tokens));
   const size_t of_token =
-      sizeof(float) * (layer_floats(c) + (adapted ? adapter_floats(c) : 0));
-  const size_t logits = sizeof(float) * static_cast<size_t>(c.vocab);
+      sizeof(float) *
+      (floats_per_token(arch) + (adapted ? adapter_floats(arch) : 0));
+  const size_t logits = sizeof(float) * static_cast<size_t>(arch.vocab);
   const size_t of_row = (adapted ? 3 : 2) * logits;
   const size_t scores = std::min(size_t{64} << 20, logits * size_t{256});
   return tokens * of_token + rows * of_row + scores;
@@ -113,11 +107,9 @@ MemoryNeeds needs_of(
     const KvGeometry& geometry) {
   KvGeometry one_block = geometry;
   one_block.blocks = 1;
-  const auto config =
-      ModelConfig::read(ConfigJson::read(options.path / "config.json"));
   return {
       .weights = facts.weight_bytes,
-      .working = working_bytes(options, config),
+      .working = working_bytes(options, facts.arch),
       .answers = options.answer_bytes,
       .block = kv_bytes_per_block(one_block),
       .block_tokens = options.block_tokens,
@@ -145,10 +137,10 @@ CheckpointSummary inspect_checkpoint(const RunnerOptions& options) {
           {plan.blocks, options.block_tokens, plan.max_positions,
            facts.shape.vocab},
       .memory = plan,
-      .model_type = facts.model_type,
+      .model_type = facts.arch.model_type,
       .layers = facts.shape.layers,
       .checkpoint_positions = facts.shape.max_positions,
-      .quantized_bits = facts.quantized_bits,
+      .quantization = facts.arch.quantization.text(),
       .adapter = facts.adapter,
       .batch_invariant = runs_on_cpu(options.device),
       .end_tokens = facts.end_tokens,

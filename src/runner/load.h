@@ -46,7 +46,7 @@ struct CheckpointSummary {
   std::string model_type{};
   int layers = 0;
   int checkpoint_positions = 0;      // that the model was made for
-  int quantized_bits = 0;            // 0: dense
+  std::string quantization{};        // "affine-4bit" or "mxfp4"; or ""
   std::string adapter{};             // "lora of rank 8 in 14 modules"; or ""
   bool batch_invariant = true;       // the kernels of the device are
   std::vector<TokenId> end_tokens{}; // of the checkpoint, which may name none

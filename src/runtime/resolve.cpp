@@ -140,12 +140,6 @@ SamplingDefaults sampling_defaults(
       .top_k = checkpoint.top_k.value_or(api.top_k)};
 }
 
-std::string quantization_text(const CheckpointSummary& checkpoint) {
-  return checkpoint.quantized_bits == 0
-             ? ""
-             : fmt::format("affine-{}bit", checkpoint.quantized_bits);
-}
-
 int64_t capacity_tokens(const CheckpointSummary& checkpoint) {
   return int64_t{checkpoint.geometry.blocks} * checkpoint.geometry.block_tokens;
 }
@@ -279,7 +273,7 @@ ModelCard model_card(
       .max_model_len = checkpoint.geometry.max_positions,
       .vocab = checkpoint.geometry.vocab,
       .defaults = sampling_defaults(config, checkpoint.sampling),
-      .quantization = quantization_text(checkpoint),
+      .quantization = checkpoint.quantization,
       .numerics = numerics_of(config, checkpoint),
       .end_tokens = checkpoint.end_tokens};
   card.system_fingerprint = system_fingerprint(
@@ -308,8 +302,7 @@ std::string resolved_text(
       "#   io_shards          {}\n"
       "#   text_threads       {}\n",
       model_name(config.model.path), checkpoint.model_type, checkpoint.layers,
-      checkpoint.quantized_bits == 0 ? ""
-                                     : ", " + quantization_text(checkpoint),
+      checkpoint.quantization.empty() ? "" : ", " + checkpoint.quantization,
       checkpoint.adapter.empty() ? "" : ", " + checkpoint.adapter,
       checkpoint.memory.text(), checkpoint.geometry.max_positions,
       checkpoint.checkpoint_positions, engine.limits.max_sequences,

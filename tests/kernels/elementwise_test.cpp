@@ -2,7 +2,6 @@
 
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/rope/rope.h"
-#include "kernels/swiglu/swiglu.h"
 #include "tests/support/arrays.h"
 
 namespace parallm {
@@ -36,24 +35,6 @@ TEST(RmsNorm, TreatsEachRowAlone) {
   }
 }
 
-TEST(SwiGlu, AgreesWithMlx) {
-  for (const auto type : kTypes) {
-    const auto gate = random_array({3, 301}, 1, type);
-    const auto up = random_array({3, 301}, 2, type);
-    EXPECT_LT(
-        max_difference(swiglu(gate, up), swiglu_reference(gate, up)),
-        16 * rounding(type));
-  }
-}
-
-TEST(SwiGlu, SurvivesExtremeGates) {
-  const std::vector<float> extremes = {-1e4f, -100, 0, 100, 1e4f};
-  const auto gate = mx::array(extremes.begin(), mx::Shape{1, 5});
-  const auto result = floats(swiglu(gate, mx::ones({1, 5})));
-  const std::vector<float> expected = {0, 0, 0, 100, 1e4f};
-  EXPECT_LT(max_difference(result, expected), 1e-5f);
-}
-
 mx::array frequencies(int width) {
   std::vector<float> values;
   for (int i = 0; i < width / 2; ++i) {
@@ -76,6 +57,98 @@ TEST(Rope, AgreesWithMlxForBothPairings) {
       }
     }
   }
+}
+
+struct Turn {
+  int width = 0;   // D
+  int turning = 0; // R
+  float amplitude = 1;
+};
+
+// One whole head, parts of heads, a head of odd width, and nothing but pairs
+// of one frequency; louder and softer.
+const Turn kTurns[] = {{10, 10, 1}, {10, 10, 1.25f}, {10, 4, 1}, {64, 16, 0.8f},
+                       {7, 6, 1},   {19, 2, 1.5f},   {3, 2, 1}};
+
+void turn_exactly(
+    float* head, int position, const Turn& turn, RopePairs pairs) {
+  const auto radians = floats(frequencies(turn.turning));
+  const int half = turn.turning / 2;
+  for (int i = 0; i < half; ++i) {
+    const bool halves = pairs == RopePairs::kHalves;
+    float& first = head[halves ? i : 2 * i];
+    float& second = head[halves ? i + half : 2 * i + 1];
+    const double a = first, b = second;
+    const double angle = static_cast<double>(position) * radians[i];
+    first = static_cast<float>(
+        turn.amplitude * (a * std::cos(angle) - b * std::sin(angle)));
+    second = static_cast<float>(
+        turn.amplitude * (a * std::sin(angle) + b * std::cos(angle)));
+  }
+}
+
+TEST(Rope, TurnsPartOfAHeadLikeFloat64AndTheReference) {
+  const std::vector<int32_t> positions = {0, 3, 500, 7};
+  for (const auto type : kTypes) {
+    for (const auto pairs : {RopePairs::kHalves, RopePairs::kAdjacent}) {
+      for (const Turn& turn : kTurns) {
+        const auto x = random_array({4, 3, turn.width}, 1, type);
+        auto expected = floats(x);
+        for (int h = 0; h < 4 * 3; ++h) {
+          turn_exactly(
+              &expected[static_cast<size_t>(h) * turn.width], positions[h / 3],
+              turn, pairs);
+        }
+        const auto turned = rope(
+            x, ints(positions), frequencies(turn.turning), pairs,
+            turn.amplitude);
+        EXPECT_EQ(turned.dtype(), type);
+        EXPECT_LT(
+            max_difference(floats(turned), expected),
+            type == mx::float32 ? 2e-4f : 4 * rounding(type))
+            << turn.width << " " << turn.turning;
+        EXPECT_LT(
+            max_difference(
+                turned, rope_reference(
+                            x, ints(positions), frequencies(turn.turning),
+                            pairs, turn.amplitude)),
+            type == mx::float32 ? 1e-3f : 16 * rounding(type))
+            << turn.width << " " << turn.turning;
+      }
+    }
+  }
+}
+
+TEST(Rope, LeavesTheRestOfAHeadAsItIs) {
+  for (const auto type : kTypes) {
+    const auto x = random_array({4, 3, 21}, 1, type);
+    const auto turned =
+        rope(x, ints({1, 2, 3, 4}), frequencies(6), RopePairs::kAdjacent, 2);
+    const auto rest = [](const mx::array& a) {
+      return mx::slice(a, {0, 0, 6}, a.shape());
+    };
+    EXPECT_TRUE(same_bits(rest(turned), rest(x)));
+  }
+}
+
+TEST(Rope, GivesATokenTheSameBitsInAnyBatch) {
+  const std::vector<int32_t> positions = {0, 3, 500, 7, 11};
+  for (const auto type : kTypes) {
+    const auto x = random_array({5, 2, 19}, 1, type);
+    const auto together =
+        rope(x, ints(positions), frequencies(10), RopePairs::kHalves, 1.25f);
+    for (int i = 0; i < 5; ++i) {
+      const auto alone = rope(
+          rows(x, i, i + 1), ints({positions[i]}), frequencies(10),
+          RopePairs::kHalves, 1.25f);
+      EXPECT_TRUE(same_bits(alone, rows(together, i, i + 1)));
+    }
+  }
+}
+
+TEST(Rope, RefusesMorePairsThanAHeadHas) {
+  EXPECT_ANY_THROW(
+      rope(mx::ones({1, 1, 7}), ints({0}), frequencies(8), RopePairs::kHalves));
 }
 
 TEST(Rope, TurnsByThePositionOfEachToken) {

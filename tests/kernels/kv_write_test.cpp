@@ -9,19 +9,34 @@ namespace {
 
 using namespace test;
 
+const mx::Dtype kTypes[] = {mx::float32, mx::float16, mx::bfloat16};
+
+// Keys and values may differ in width.
 TEST(KvWrite, StoresRowsWhereTheReferenceDoes) {
   const auto slots = ints({11, 0, 5});
-  for (const auto pool_type : {mx::float32, mx::float16, mx::bfloat16}) {
-    const auto key_pool = random_array({4, 3, 2, 5}, 1, pool_type);
-    const auto value_pool = random_array({4, 3, 2, 5}, 2, pool_type);
-    const auto keys = random_array({3, 2, 5}, 3);
-    const auto values = random_array({3, 2, 5}, 4);
-    const auto expected =
-        kv_write_reference(key_pool, value_pool, keys, values, slots);
-    mx::eval(expected.first, expected.second);
-    const auto written = kv_write(key_pool, value_pool, keys, values, slots);
-    EXPECT_TRUE(same_bits(written.first, expected.first));
-    EXPECT_TRUE(same_bits(written.second, expected.second));
+  for (const auto pool_type : kTypes) {
+    for (const auto row_type : kTypes) {
+      for (const int width : {1, 5, 16, 33}) {
+        const auto pool = random_array({4, 3, 2, width}, 1, pool_type);
+        const auto some = random_array({3, 2, width}, 3, row_type);
+        const auto expected = kv_write_reference(pool, some, slots);
+        mx::eval(expected);
+        EXPECT_TRUE(same_bits(kv_write(pool, some, slots), expected)) << width;
+      }
+    }
+  }
+}
+
+TEST(KvWrite, StoresARowAloneAsAmongOthers) {
+  for (const auto type : kTypes) {
+    const auto some = random_array({3, 2, 7}, 3);
+    const auto together =
+        kv_write(mx::zeros({2, 3, 2, 7}, type), some, ints({4, 0, 2}));
+    auto alone = mx::zeros({2, 3, 2, 7}, type);
+    for (const auto& [row, slot] : {std::pair{0, 4}, {1, 0}, {2, 2}}) {
+      alone = kv_write(alone, rows(some, row, row + 1), ints({slot}));
+    }
+    EXPECT_TRUE(same_bits(alone, together));
   }
 }
 
@@ -40,8 +55,9 @@ TEST(KvWrite, NeverMovesThePoolWithManyStepsInFlight) {
   for (int i = 0; i < kSteps; ++i) {
     const auto row = mx::broadcast_to(
         mx::reshape(token + mx::array(1.0f), {1, 1, 1}), {4, 2, 8});
-    std::tie(keys, values) = kv_write(
-        keys, values, row, row, ints({4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3}));
+    const auto slots = ints({4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3});
+    keys = kv_write(keys, row, slots);
+    values = kv_write(values, row, slots);
     token = mx::reshape(mx::mean(rows(keys, i, i + 1)), {1});
     mx::async_eval(token, values);
   }
@@ -56,8 +72,8 @@ TEST(KvWrite, RefusesASlotOutsideThePool) {
   const auto row = mx::ones({1, 1, 4});
   for (const int slot : {-1, 4}) {
     EXPECT_ANY_THROW({
-      auto written = kv_write(pool, pool, row, row, ints({slot}));
-      mx::eval(written.first, written.second);
+      auto written = kv_write(pool, row, ints({slot}));
+      mx::eval(written);
       mx::synchronize();
     }) << slot;
   }

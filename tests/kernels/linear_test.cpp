@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/linear/product.h"
-#include "tests/support/arrays.h"
+#include "tests/support/packed_weights.h"
 
 namespace parallm {
 
@@ -20,11 +20,11 @@ using namespace test;
 
 const mx::Dtype kTypes[] = {mx::float32, mx::float16, mx::bfloat16};
 
-QuantizedWeight quantized(
+QuantizedWeight affine(
     int outputs, int inputs, int bits, int group_size, mx::Dtype dtype) {
-  const auto parts =
-      mx::quantize(random_array({outputs, inputs}, 7, dtype), group_size, bits);
-  return {parts[0], parts[1], parts[2], group_size, bits};
+  return quantized(
+      random_array({outputs, inputs}, 7, dtype),
+      {QuantMode::kAffine, bits, group_size});
 }
 
 float tolerance(int inputs, mx::Dtype out) {
@@ -68,7 +68,7 @@ TEST(Linear, UnpacksAffineWeights) {
   for (const int bits : {4, 8}) {
     for (const int group_size : {32, 64, 128}) {
       for (const auto type : kTypes) {
-        const auto w = quantized(13, 256, bits, group_size, type);
+        const auto w = affine(13, 256, bits, group_size, type);
         const auto x = random_array({6, 256}, 1, type);
         const auto bias = random_array({13}, 2, type);
         EXPECT_LT(
@@ -108,8 +108,8 @@ TEST(Linear, GivesARowTheSameBitsInAnyBatch) {
     const auto odd = random_array({64, 101}, 1, type);
     expect_rows_alone_as_in_a_batch(odd, random_array({35, 101}, 2, type));
     const auto even = random_array({64, 256}, 3, type);
-    expect_rows_alone_as_in_a_batch(even, quantized(35, 256, 4, 64, type));
-    expect_rows_alone_as_in_a_batch(even, quantized(35, 256, 8, 32, type));
+    expect_rows_alone_as_in_a_batch(even, affine(35, 256, 4, 64, type));
+    expect_rows_alone_as_in_a_batch(even, affine(35, 256, 8, 32, type));
   }
 }
 
@@ -123,28 +123,47 @@ std::vector<float> run(Version version, ProductArgs args) {
   return out;
 }
 
-TEST(Linear, AgreesOnEveryInstructionSet) {
-  auto w = quantized(21, 128, 4, 64, mx::float16);
-  mx::eval(w.packed, w.scales, w.biases);
-  const auto x = random_floats(7 * 128, 1);
-  ProductArgs args;
-  args.x = x.data();
-  args.rows = 7;
-  args.inputs = 128;
-  args.outputs = args.end_output = 21;
-  args.form = WeightForm::kAffine4;
-  args.weight = w.packed.data<uint32_t>();
-  args.scales = w.scales.data<uint16_t>();
-  args.biases = w.biases.data<uint16_t>();
-  args.scale_type = FloatType::kF16;
-  args.group_size = 64;
-  const auto plain = run(product_baseline, args);
-  const auto host = simd::host_set();
-  if (host >= simd::InstructionSet::kAvx2) {
-    EXPECT_LT(max_difference(run(product_avx2, args), plain), 1e-4f);
+WeightForm form_of(const PackedForm& form) {
+  for (const auto f :
+       {WeightForm::kAffine2, WeightForm::kAffine3, WeightForm::kAffine4,
+        WeightForm::kAffine5, WeightForm::kAffine6, WeightForm::kAffine8}) {
+    if (form.mode == QuantMode::kAffine && form_bits(f) == form.bits) {
+      return f;
+    }
   }
-  if (host >= simd::InstructionSet::kAvx512) {
-    EXPECT_LT(max_difference(run(product_avx512, args), plain), 1e-4f);
+  return form.mode == QuantMode::kMxfp4   ? WeightForm::kMxfp4
+         : form.mode == QuantMode::kNvfp4 ? WeightForm::kNvfp4
+                                          : WeightForm::kMxfp8;
+}
+
+TEST(Linear, AgreesOnEveryInstructionSet) {
+  const auto x = random_floats(7 * 128, 1);
+  for (const auto& form : packed_forms()) {
+    auto w = quantized(random_array({21, 128}, 7), form);
+    mx::eval(w.packed, w.scales);
+    ProductArgs args;
+    args.x = x.data();
+    args.rows = 7;
+    args.inputs = 128;
+    args.outputs = args.end_output = 21;
+    args.form = form_of(form);
+    args.weight = w.packed.data<uint32_t>();
+    args.scales = w.scales.data<char>();
+    if (w.biases) {
+      w.biases->eval();
+      args.biases = w.biases->data<char>();
+    }
+    args.group_size = form.group_size;
+    const auto plain = run(product_baseline, args);
+    const auto host = simd::host_set();
+    if (host >= simd::InstructionSet::kAvx2) {
+      EXPECT_LT(max_difference(run(product_avx2, args), plain), 1e-4f)
+          << text(form);
+    }
+    if (host >= simd::InstructionSet::kAvx512) {
+      EXPECT_LT(max_difference(run(product_avx512, args), plain), 1e-4f)
+          << text(form);
+    }
   }
 }
 #endif

@@ -16,7 +16,11 @@ struct Case {
   int heads = 6;
   int kv_heads = 2;
   int width = 10;
+  int value_width = 10;
   int window = 0;
+  float softcap = 0;
+  bool sinks = false;
+  int values_in_keys = 0;
   mx::Dtype q_type = mx::float32;
   mx::Dtype pool_type = mx::float32;
 };
@@ -56,72 +60,235 @@ PagedStep step_of(const std::vector<Row>& rows) {
       ints(positions)};
 }
 
-mx::array pool(const Case& c, uint32_t seed) {
+mx::array keys_of(const Case& c) {
   return random_array(
-      {kBlocks, kBlockTokens, c.kv_heads, c.width}, seed, c.pool_type);
+      {kBlocks, kBlockTokens, c.kv_heads, c.width}, 2, c.pool_type);
+}
+
+mx::array values_of(const Case& c) {
+  return c.values_in_keys > 0
+             ? keys_of(c)
+             : random_array(
+                   {kBlocks, kBlockTokens, c.kv_heads, c.value_width}, 3,
+                   c.pool_type);
 }
 
 PagedAttentionOptions options(const Case& c) {
-  return {.scale = 0.4f, .window = c.window};
+  PagedAttentionOptions options{
+      .scale = 0.4f,
+      .window = c.window,
+      .softcap = c.softcap,
+      .values_in_keys = c.values_in_keys};
+  if (c.sinks) {
+    options.sinks = random_array({c.heads}, 4);
+  }
+  return options;
+}
+
+// One head of one token in float64, from plain memory.
+class Exact {
+ public:
+  explicit Exact(const Case& c)
+      : c_(c),
+        keys_(floats(keys_of(c))),
+        values_(floats(values_of(c))),
+        sinks_(floats(random_array({c.heads}, 4))) {}
+
+  // Of q (D) of head `head` at position `at` -> (Dv)
+  std::vector<double> attend(
+      const float* q, int sequence, int at, int head) const {
+    const int kv_head = head * c_.kv_heads / c_.heads;
+    std::vector<double> sums(value_width());
+    double total = c_.sinks ? std::exp(double{sinks_[head]}) : 0;
+    for (int p = c_.window > 0 ? std::max(0, at + 1 - c_.window) : 0; p <= at;
+         ++p) {
+      const size_t row = row_of(sequence, p, kv_head);
+      const double weight = std::exp(score(q, &keys_[row * c_.width]));
+      const float* value = &values_[row * stride()];
+      for (size_t d = 0; d < sums.size(); ++d) {
+        sums[d] += weight * value[d];
+      }
+      total += weight;
+    }
+    for (auto& sum : sums) {
+      sum /= total;
+    }
+    return sums;
+  }
+
+  int value_width() const {
+    return c_.values_in_keys > 0 ? c_.values_in_keys : c_.value_width;
+  }
+
+ private:
+  int stride() const {
+    return c_.values_in_keys > 0 ? c_.width : c_.value_width;
+  }
+
+  size_t row_of(int sequence, int position, int kv_head) const {
+    const int slot = table(sequence)[position / kBlockTokens] * kBlockTokens +
+                     position % kBlockTokens;
+    return static_cast<size_t>(slot) * c_.kv_heads + kv_head;
+  }
+
+  double score(const float* q, const float* key) const {
+    double sum = 0;
+    for (int d = 0; d < c_.width; ++d) {
+      sum += double{q[d]} * key[d];
+    }
+    sum *= 0.4f;
+    return c_.softcap > 0 ? c_.softcap * std::tanh(sum / c_.softcap) : sum;
+  }
+
+  const Case& c_;
+  std::vector<float> keys_, values_, sinks_;
+};
+
+std::vector<float> exact(
+    const Case& c, const mx::array& q, const std::vector<Row>& rows) {
+  const Exact exact(c);
+  const auto queries = floats(q);
+  std::vector<float> results;
+  const float* next = queries.data();
+  for (const auto& row : rows) {
+    for (int at = row.begin; at < row.end; ++at) {
+      for (int h = 0; h < c.heads; ++h, next += c.width) {
+        for (const double x : exact.attend(next, row.sequence, at, h)) {
+          results.push_back(static_cast<float>(x));
+        }
+      }
+    }
+  }
+  return results;
 }
 
 const std::vector<Row> kRows = {{0, 5, 0}, {20, 21, 1}, {7, 19, 2}};
 constexpr int kTokens = 5 + 1 + 12;
 
-TEST(PagedAttention, AgreesWithMlxAtOddSizes) {
-  const Case cases[] = {
-      {},
-      {.heads = 5, .kv_heads = 1, .width = 17},
-      {.heads = 3, .kv_heads = 3, .width = 32},
-      {.window = 1},
-      {.width = 16, .window = 4},
-      {.q_type = mx::bfloat16, .pool_type = mx::bfloat16},
-      {.q_type = mx::float32, .pool_type = mx::float16},
-      {.q_type = mx::float16, .pool_type = mx::bfloat16},
-  };
-  for (const auto& c : cases) {
+// What each model family asks for, and all of it together.
+const Case kCases[] = {
+    {},
+    {.heads = 5, .kv_heads = 1, .width = 17, .value_width = 17},
+    {.heads = 3, .kv_heads = 3, .width = 32, .value_width = 32},
+    {.window = 1},
+    {.width = 16, .value_width = 16, .window = 4},
+    {.q_type = mx::bfloat16, .pool_type = mx::bfloat16},
+    {.q_type = mx::float32, .pool_type = mx::float16},
+    {.q_type = mx::float16, .pool_type = mx::bfloat16},
+    {.softcap = 1.5f},
+    {.window = 3, .softcap = 0.5f, .q_type = mx::bfloat16},
+    {.softcap = 2, .q_type = mx::float16, .pool_type = mx::float16},
+    {.sinks = true},
+    {.window = 2, .sinks = true, .q_type = mx::bfloat16},
+    {.value_width = 7},
+    {.width = 33, .value_width = 16},
+    {.width = 5, .value_width = 40},
+    {.width = 24,
+     .value_width = 16,
+     .q_type = mx::float16,
+     .pool_type = mx::bfloat16},
+    {.kv_heads = 1, .width = 19, .values_in_keys = 13},
+    {.kv_heads = 1, .width = 40, .values_in_keys = 32},
+    {.width = 32, .values_in_keys = 32},
+    {.kv_heads = 1,
+     .width = 40,
+     .values_in_keys = 32,
+     .q_type = mx::bfloat16,
+     .pool_type = mx::bfloat16},
+    {.value_width = 3, .window = 5, .softcap = 1, .sinks = true},
+    {.softcap = 1, .sinks = true, .values_in_keys = 9},
+};
+
+std::string name_of(const Case& c) {
+  return ::testing::PrintToString(std::vector<float>{
+      float(c.heads), float(c.kv_heads), float(c.width), float(c.value_width),
+      float(c.window), c.softcap, float(c.sinks), float(c.values_in_keys)});
+}
+
+TEST(PagedAttention, AgreesWithFloat64AndMlxAtOddSizes) {
+  for (const auto& c : kCases) {
     const auto q = random_array({kTokens, c.heads, c.width}, 1, c.q_type);
+    const auto keys = keys_of(c), values = values_of(c);
     const auto step = step_of(kRows);
+    const auto result = paged_attention(q, keys, values, step, options(c));
+    EXPECT_EQ(result.dtype(), c.q_type);
+    EXPECT_EQ(
+        result.shape(), (mx::Shape{kTokens, c.heads, Exact(c).value_width()}));
+    EXPECT_LT(
+        max_difference(floats(result), exact(c, q, kRows)),
+        2 * rounding(c.q_type))
+        << name_of(c);
     EXPECT_LT(
         max_difference(
-            paged_attention(q, pool(c, 2), pool(c, 3), step, options(c)),
-            paged_attention_reference(
-                q, pool(c, 2), pool(c, 3), step, options(c))),
+            result,
+            paged_attention_reference(q, keys, values, step, options(c))),
         8 * rounding(c.q_type))
-        << c.heads << " " << c.width << " " << c.window;
+        << name_of(c);
   }
 }
 
+// A sink far above all scores leaves nothing, one far below changes nothing.
+TEST(PagedAttention, SurvivesExtremeSinks) {
+  const Case c;
+  const auto keys = keys_of(c), values = values_of(c);
+  const auto q = random_array({kTokens, c.heads, c.width}, 1);
+  const auto with = [&](float sink) {
+    auto o = options(c);
+    o.sinks = mx::full({c.heads}, sink);
+    return paged_attention(q, keys, values, step_of(kRows), o);
+  };
+  EXPECT_LT(max_difference(with(1e4f), mx::zeros_like(q)), 1e-30f);
+  EXPECT_TRUE(same_bits(
+      with(-1e4f),
+      paged_attention(q, keys, values, step_of(kRows), options(c))));
+}
+
 // Whole, in chunks, token by token, and beside others.
-TEST(PagedAttention, GivesATokenTheSameBitsInAnyStep) {
-  for (const int window : {0, 6}) {
-    const Case c{.window = window};
-    const auto keys = pool(c, 2), values = pool(c, 3);
-    const auto q = random_array({20, c.heads, c.width}, 1);
-    const auto whole =
-        paged_attention(q, keys, values, step_of({{0, 20, 1}}), options(c));
-    for (const int chunk : {1, 3, 7}) {
-      for (int at = 0; at < 20; at += chunk) {
-        const int end = std::min(20, at + chunk);
-        const auto others = random_array({5, c.heads, c.width}, 9);
-        const auto packed = mx::concatenate(
-            {rows(others, 0, 4), rows(q, at, end), rows(others, 4, 5)}, 0);
-        const auto step = step_of({{2, 6, 0}, {at, end, 1}, {17, 18, 2}});
-        ASSERT_TRUE(same_bits(
-            rows(
-                paged_attention(packed, keys, values, step, options(c)), 4,
-                4 + end - at),
-            rows(whole, at, end)))
-            << "chunk " << chunk << " at " << at;
-      }
+void expect_same_bits_in_any_step(const Case& c) {
+  const auto keys = keys_of(c), values = values_of(c);
+  const auto q = random_array({20, c.heads, c.width}, 1, c.q_type);
+  const auto others = random_array({5, c.heads, c.width}, 9, c.q_type);
+  const auto whole =
+      paged_attention(q, keys, values, step_of({{0, 20, 1}}), options(c));
+  for (const int chunk : {1, 3, 7}) {
+    for (int at = 0; at < 20; at += chunk) {
+      const int end = std::min(20, at + chunk);
+      const auto packed = mx::concatenate(
+          {rows(others, 0, 4), rows(q, at, end), rows(others, 4, 5)}, 0);
+      const auto step = step_of({{2, 6, 0}, {at, end, 1}, {17, 18, 2}});
+      ASSERT_TRUE(same_bits(
+          rows(
+              paged_attention(packed, keys, values, step, options(c)), 4,
+              4 + end - at),
+          rows(whole, at, end)))
+          << name_of(c) << " chunk " << chunk << " at " << at;
     }
   }
+}
+
+TEST(PagedAttention, GivesATokenTheSameBitsInAnyStep) {
+  for (const auto& c : kCases) {
+    expect_same_bits_in_any_step(c);
+  }
+}
+
+TEST(PagedAttention, RefusesPoolsAndSinksThatDoNotFit) {
+  const Case c;
+  const auto q = random_array({kTokens, c.heads, c.width}, 1);
+  const auto attend = [&](const Case& v, const PagedAttentionOptions& o) {
+    return paged_attention(q, keys_of(c), values_of(v), step_of(kRows), o);
+  };
+  EXPECT_NO_THROW(attend(c, options(c)));
+  EXPECT_ANY_THROW(attend({.kv_heads = 1}, options(c)));
+  EXPECT_ANY_THROW(attend({.pool_type = mx::float16}, options(c)));
+  EXPECT_ANY_THROW(attend(c, {.sinks = mx::zeros({c.kv_heads})}));
+  EXPECT_ANY_THROW(attend(c, {.values_in_keys = c.width + 1}));
 }
 
 // What lies beyond a token's position may be anything, even not a number.
 TEST(PagedAttention, NeverReadsBeyondItsPosition) {
   const Case c;
-  const auto clean = pool(c, 2);
+  const auto clean = keys_of(c);
   const auto row = table(0)[2];
   const auto dirty = mx::scatter(
       clean, ints({row}),

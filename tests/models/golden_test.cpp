@@ -26,6 +26,11 @@ struct Case {
   fs::path adapter; // empty: none
 };
 
+// For messages.
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.goldens.filename();
+}
+
 std::vector<fs::path> folders_with_goldens(const fs::path& in) {
   std::vector<fs::path> folders;
   for (const auto& entry : fs::directory_iterator(in)) {
@@ -37,11 +42,16 @@ std::vector<fs::path> folders_with_goldens(const fs::path& in) {
   return folders;
 }
 
-std::vector<Case> cases() {
+std::vector<Case> models() {
   std::vector<Case> all;
   for (const auto& folder : folders_with_goldens(kData / "models")) {
     all.push_back({folder, folder, ""});
   }
+  return all;
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all = models();
   for (const auto& folder : folders_with_goldens(kData / "adapters")) {
     const auto config = ConfigJson::read(folder / "adapter_config.json");
     all.push_back({folder, kData / config.text("model"), folder});
@@ -69,7 +79,7 @@ class Golden : public testing::TestWithParam<Case> {
             (GetParam().goldens / "goldens.safetensors").string())
             .first;
     std::vector<Prompt> all;
-    for (size_t i = 0; i < tensors.size() / 2; ++i) {
+    for (size_t i = 0; tensors.contains(fmt::format("tokens.{}", i)); ++i) {
       auto tokens = tensors.at(fmt::format("tokens.{}", i));
       mx::eval(tokens);
       all.push_back(
@@ -78,31 +88,53 @@ class Golden : public testing::TestWithParam<Case> {
     }
     return all;
   }
+
+  // What mlx-lm says after the last prompt, greedy.
+  std::vector<int32_t> greedy() const {
+    auto tokens = mx::load_safetensors(
+                      (GetParam().goldens / "goldens.safetensors").string())
+                      .first.at("greedy");
+    mx::eval(tokens);
+    return {tokens.data<int32_t>(), tokens.data<int32_t>() + tokens.size()};
+  }
 };
+
+// Those that have a greedy answer.
+class GoldenAnswer : public Golden {};
+
+// The largest logit less the smallest.
+float range(const mx::array& logits) {
+  return (mx::max(logits) - mx::min(logits)).item<float>();
+}
 
 TEST_P(Golden, HasTheLogitsOfMlxLm) {
   const auto model = load(mx::float32);
   const auto all = prompts();
   ASSERT_EQ(all.size(), 3u);
+  float worst = 0;
   for (const auto& prompt : all) {
     Decoder decoder(*model, 1);
-    EXPECT_LT(
-        max_difference(decoder.step({{prompt.tokens, 0, 0}}), prompt.logits),
-        1e-4f)
-        << prompt.tokens.size() << " tokens";
+    const float error =
+        max_difference(decoder.step({{prompt.tokens, 0, 0}}), prompt.logits) /
+        range(prompt.logits);
+    EXPECT_LT(error, 2e-4f) << prompt.tokens.size() << " tokens";
+    worst = std::max(worst, error);
   }
+  RecordProperty("error", fmt::format("{:.3g}", worst)); // for docs/MODELS.md
 }
 
-// In the checkpoint's own type rounding is coarse, but not wild.
+// In the checkpoint's own type rounding is coarse, but not wild; where a router
+// is undecided, a token may even visit another expert.
 TEST_P(Golden, ComesCloseInItsOwnType) {
   const auto model = load();
   const bool brain = model->shape().dtype == mx::bfloat16;
-  for (const auto& prompt : prompts()) {
-    Decoder decoder(*model, 1);
-    EXPECT_LT(
-        max_difference(decoder.step({{prompt.tokens, 0, 0}}), prompt.logits),
-        brain ? 0.5f : 0.05f);
-  }
+  const auto prompt = prompts().back();
+  Decoder decoder(*model, 1);
+  const auto logits = decoder.step({{prompt.tokens, 0, 0}});
+  auto difference = mx::mean(mx::abs(logits - prompt.logits));
+  EXPECT_LT(
+      difference.item<float>(),
+      (brain ? 0.03f : 0.006f) * range(prompt.logits));
 }
 
 std::vector<int32_t> part(
@@ -160,6 +192,30 @@ TEST_P(Golden, GivesTheSameBitsWholeChunkedSteppedAndCrowded) {
   }
 }
 
+// The prompt in chunks, then token by token, beside another sequence.
+TEST_P(GoldenAnswer, GoesOnAsMlxLmDoes) {
+  const auto model = load(mx::float32);
+  const auto prompt = prompts().back().tokens;
+  const auto expected = greedy();
+  const int length = static_cast<int>(prompt.size()), chunk = 11;
+  Decoder decoder(*model, 2);
+  std::vector<int32_t> said, next;
+  for (int at = 0; at < length + static_cast<int>(expected.size()) - 1;) {
+    const auto feed =
+        at < length ? part(prompt, at, std::min(at + chunk, length)) : next;
+    const auto neighbour = prompt[static_cast<size_t>(at * 5 % length)];
+    const auto logits = decoder.step({{{neighbour}, at % 7, 1}, {feed, at, 0}});
+    at += static_cast<int>(feed.size());
+    next = {static_cast<int32_t>(
+        mx::argmax(rows(logits, logits.shape(0) - 1, logits.shape(0)))
+            .item<uint32_t>())};
+    if (at >= length) {
+      said.push_back(next[0]);
+    }
+  }
+  EXPECT_EQ(said, expected);
+}
+
 TEST_P(Golden, NeverMovesItsCacheWithStepsInFlight) {
   const auto model = load();
   Decoder decoder(*model, 1);
@@ -191,12 +247,16 @@ TEST_P(Golden, TellsItsShapeBeforeItIsLoaded) {
   EXPECT_EQ(facts.end_tokens, std::vector<TokenId>{2});
 }
 
+std::string name_of(const testing::TestParamInfo<Case>& info) {
+  std::string name = info.param.goldens.filename().string();
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Golden, testing::ValuesIn(cases()), name_of);
+
 INSTANTIATE_TEST_SUITE_P(
-    Models, Golden, testing::ValuesIn(cases()), [](const auto& info) {
-      std::string name = info.param.goldens.filename().string();
-      std::replace(name.begin(), name.end(), '-', '_');
-      return name;
-    });
+    Models, GoldenAnswer, testing::ValuesIn(models()), name_of);
 
 } // namespace
 } // namespace parallm

@@ -76,15 +76,17 @@ TEST_F(Load, TakesTheUnchangedFolder) {
 
 TEST_F(Load, NamesAnUnknownModelTypeAndTheKnownOnes) {
   replace("config.json", "\"llama\"", "\"gpt2\"");
-  const std::string expected =
-      "config.json: model_type is \"gpt2\", expected one of: iquestcoder, "
-      "llama, mistral, xverse";
-  EXPECT_EQ(complaint(), expected);
+  const std::string said = complaint();
+  EXPECT_TRUE(
+      said.starts_with("config.json: model_type is \"gpt2\", expected one of: "
+                       "cohere, cohere2, "))
+      << said;
+  EXPECT_NE(said.find(", llama, "), std::string::npos) << said;
   try {
     read_model_facts(folder_.path());
     FAIL();
   } catch (const StartError& error) {
-    EXPECT_TRUE(std::string(error.what()).ends_with(expected));
+    EXPECT_TRUE(std::string(error.what()).ends_with(said));
   }
 }
 
@@ -166,7 +168,7 @@ TEST_F(Load, CountsTheBytesItWillHold) {
   }();
   const auto facts = read_model_facts(folder_.path());
   EXPECT_EQ(facts.weight_bytes, file_bytes);
-  EXPECT_EQ(facts.quantized_bits, 0);
+  EXPECT_EQ(facts.arch.quantization.text(), "");
   const auto half = read_model_facts(folder_.path(), {.dtype = mx::bfloat16});
   EXPECT_EQ(half.weight_bytes, file_bytes / 2);
   EXPECT_EQ(half.shape.dtype, mx::bfloat16);

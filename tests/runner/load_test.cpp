@@ -39,7 +39,7 @@ RowResult one_step(ModelRunner& runner) {
 TEST(InspectCheckpoint, TellsWhatTheRestMustKnow) {
   const CheckpointSummary loaded = inspect_checkpoint({.path = kTinyChat});
   EXPECT_EQ(loaded.model_type, "llama");
-  EXPECT_EQ(loaded.quantized_bits, 0);
+  EXPECT_EQ(loaded.quantization, "");
   EXPECT_THAT(loaded.end_tokens, ElementsAre(1, 3));
   EXPECT_EQ(loaded.geometry.block_tokens, 16);
   EXPECT_EQ(loaded.geometry.max_positions, 1024);

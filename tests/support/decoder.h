@@ -21,7 +21,7 @@ struct Feed {
 class Decoder {
  public:
   static constexpr int kBlockTokens = 4;
-  static constexpr int kTableBlocks = 16; // 64 positions
+  static constexpr int kTableBlocks = 27; // 108 positions
 
   Decoder(const Model& model, int sequences)
       : model_(model),
@@ -57,6 +57,7 @@ class Decoder {
         .block_tokens = kBlockTokens,
         .kv_heads = shape.kv_heads,
         .head_dim = shape.head_dim,
+        .latent = shape.latent,
         .dtype = shape.dtype};
   }
 

@@ -39,8 +39,7 @@ void copy_rows(
   }
 }
 
-// inputs: key pool, value pool, keys, values, slots; the two outputs are the
-// pools' own memory.
+// inputs: pool, rows, slots; the output is the pool's own memory.
 class KvWrite : public CpuPrimitive {
  public:
   explicit KvWrite(mx::Stream stream)
@@ -48,27 +47,42 @@ class KvWrite : public CpuPrimitive {
 
   void eval_cpu(
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
-    out[0].copy_shared_buffer(in[0]);
-    out[1].copy_shared_buffer(in[1]);
     const auto& pool = in[0];
+    out[0].copy_shared_buffer(pool);
     const Rows rows{
-        .from_type = float_type(in[2].dtype()),
+        .from_type = float_type(in[1].dtype()),
         .to_type = float_type(pool.dtype()),
-        .count = in[4].shape(0),
+        .count = in[2].shape(0),
         .width = pool.shape(2) * pool.shape(3),
         .slots_in_pool = static_cast<size_t>(pool.shape(0)) * pool.shape(1)};
-    encoder(in, out).dispatch(
-        [rows, keys = RowMajor(in[2]), values = RowMajor(in[3]),
-         slots = RowMajor(in[4]), key_pool = out[0].data<char>(),
-         value_pool = out[1].data<char>()]() mutable {
-          const auto* at = static_cast<const int32_t*>(slots.data());
-          copy_rows(rows, keys.data(), at, key_pool);
-          copy_rows(rows, values.data(), at, value_pool);
-        });
+    encoder(in, out).dispatch([rows, from = RowMajor(in[1]),
+                               slots = RowMajor(in[2]),
+                               to = out[0].data<char>()]() mutable {
+      copy_rows(
+          rows, from.data(), static_cast<const int32_t*>(slots.data()), to);
+    });
   }
 };
 
-mx::array scatter_rows(
+} // namespace
+
+mx::array kv_write(
+    const mx::array& pool, const mx::array& rows, const mx::array& slots) {
+  const auto stream = kernel_stream();
+  if (!on_cpu(stream)) {
+    return kv_write_reference(pool, rows, slots);
+  }
+  PARALLM_CHECK(
+      pool.ndim() == 4 && slots.ndim() == 1 && slots.dtype() == mx::int32 &&
+          rows.shape() ==
+              (mx::Shape{slots.shape(0), pool.shape(2), pool.shape(3)}),
+      "{} slots for {} numbers", slots.size(), rows.size());
+  return mx::array(
+      pool.shape(), pool.dtype(), std::make_shared<KvWrite>(stream),
+      {pool, rows, slots});
+}
+
+mx::array kv_write_reference(
     const mx::array& pool, const mx::array& rows, const mx::array& slots) {
   const int heads = pool.shape(2), width = pool.shape(3);
   const auto flat =
@@ -76,43 +90,6 @@ mx::array scatter_rows(
   const auto updates = mx::reshape(
       mx::astype(rows, pool.dtype()), {rows.shape(0), 1, heads, width});
   return mx::reshape(mx::scatter(flat, slots, updates, 0), pool.shape());
-}
-
-} // namespace
-
-std::pair<mx::array, mx::array> kv_write(
-    const mx::array& key_pool,
-    const mx::array& value_pool,
-    const mx::array& keys,
-    const mx::array& values,
-    const mx::array& slots) {
-  const auto stream = kernel_stream();
-  if (!on_cpu(stream)) {
-    return kv_write_reference(key_pool, value_pool, keys, values, slots);
-  }
-  const mx::Shape rows{slots.shape(0), key_pool.shape(2), key_pool.shape(3)};
-  PARALLM_CHECK(
-      keys.shape() == rows && values.shape() == rows &&
-          key_pool.shape() == value_pool.shape() &&
-          key_pool.dtype() == value_pool.dtype() &&
-          keys.dtype() == values.dtype() && slots.dtype() == mx::int32,
-      "{} slots for {} numbers", slots.size(), keys.size());
-  auto pools = mx::array::make_arrays(
-      {key_pool.shape(), value_pool.shape()},
-      {key_pool.dtype(), value_pool.dtype()}, std::make_shared<KvWrite>(stream),
-      {key_pool, value_pool, keys, values, slots});
-  return {pools[0], pools[1]};
-}
-
-std::pair<mx::array, mx::array> kv_write_reference(
-    const mx::array& key_pool,
-    const mx::array& value_pool,
-    const mx::array& keys,
-    const mx::array& values,
-    const mx::array& slots) {
-  return {
-      scatter_rows(key_pool, keys, slots),
-      scatter_rows(value_pool, values, slots)};
 }
 
 } // namespace parallm

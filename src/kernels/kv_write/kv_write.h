@@ -2,31 +2,21 @@
 
 #include <mlx/mlx.h>
 
-#include <utility>
-
 namespace parallm {
 
 namespace mx = mlx::core;
 
-// Stores rows of keys and values (N, G, D) at slots (N) int32 of two pools
-// (blocks, block_tokens, G, D); slot = block * block_tokens + place. Returns
-// the pools' new handles: the same memory, ordered after the write; whoever
-// reads must take these. Never copies a pool, however many steps are in
-// flight. Rows are rounded to the pools' type. Lazy. Engine thread only, as is
-// the reference.
-std::pair<mx::array, mx::array> kv_write(
-    const mx::array& key_pool,
-    const mx::array& value_pool,
-    const mx::array& keys,
-    const mx::array& values,
-    const mx::array& slots);
+// Stores rows (N, G, D), keys or values, at slots (N) int32 of a pool (blocks,
+// block_tokens, G, D); slot = block * block_tokens + place. Returns the pool's
+// new handle: the same memory, ordered after the write; whoever reads must take
+// this. Never copies the pool, however many steps are in flight. Rows are
+// rounded to the pool's type. Lazy; a slot outside the pool throws when it
+// runs. Engine thread only, as is the reference.
+mx::array kv_write(
+    const mx::array& pool, const mx::array& rows, const mx::array& slots);
 
-// The same in MLX's own operations; copies the pools unless it may reuse them.
-std::pair<mx::array, mx::array> kv_write_reference(
-    const mx::array& key_pool,
-    const mx::array& value_pool,
-    const mx::array& keys,
-    const mx::array& values,
-    const mx::array& slots);
+// The same in MLX's own operations; copies the pool unless it may reuse it.
+mx::array kv_write_reference(
+    const mx::array& pool, const mx::array& rows, const mx::array& slots);
 
 } // namespace parallm

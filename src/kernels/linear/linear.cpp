@@ -1,56 +1,35 @@
 #include "kernels/linear/linear.h"
 
 #include "base/check.h"
-#include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
-#include "kernels/linear/product.h"
+#include "kernels/linear/weight_operands.h"
 
 namespace parallm {
 namespace {
 
-// inputs: x, weight, then scales and biases if affine, then bias if any
+// inputs: x, then the weight's
 class Linear : public CpuPrimitive {
  public:
-  Linear(mx::Stream stream, WeightForm form, int group_size, bool biased)
-      : CpuPrimitive(stream, "parallm::Linear"),
-        form_(form),
-        group_size_(group_size),
-        biased_(biased) {}
+  Linear(mx::Stream stream, const WeightLayout& layout)
+      : CpuPrimitive(stream, "parallm::Linear"), layout_(layout) {}
 
   void eval_cpu(
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
     allocate(out[0]);
-    std::vector<RowMajor> operands(in.begin() + 1, in.end());
-    encoder(in, out).dispatch([args = args(in, out[0]), x = RowMajor(in[0]),
-                               x_type = float_type(in[0].dtype()), operands,
-                               affine = affine(), biased = biased_]() mutable {
-      args.weight = operands[0].data();
-      args.scales = affine ? operands[1].data() : nullptr;
-      args.biases = affine ? operands[2].data() : nullptr;
-      args.bias = biased ? operands.back().data() : nullptr;
-      run(args, x_type, x.data());
-    });
+    encoder(in, out).dispatch(
+        [x = RowMajor(in[0]), x_type = float_type(in[0].dtype()),
+         rows = in[0].shape(0), weight = WeightView(layout_, in, 1),
+         y = out[0].data<char>(),
+         out_type = float_type(out[0].dtype())]() mutable {
+          ProductArgs args = weight.matrix(0);
+          args.rows = rows;
+          args.out = y;
+          args.out_type = out_type;
+          run(args, x_type, x.data());
+        });
   }
 
  private:
-  bool affine() const {
-    return form_ == WeightForm::kAffine4 || form_ == WeightForm::kAffine8;
-  }
-
-  ProductArgs args(const std::vector<mx::array>& in, mx::array& out) const {
-    ProductArgs a;
-    a.inputs = in[0].shape(-1);
-    a.rows = static_cast<int>(in[0].size() / a.inputs);
-    a.outputs = a.end_output = in[1].shape(0);
-    a.form = form_;
-    a.group_size = group_size_;
-    a.scale_type = affine() ? float_type(in[2].dtype()) : FloatType::kF32;
-    a.bias_type = biased_ ? float_type(in.back().dtype()) : FloatType::kF32;
-    a.out = out.data<char>();
-    a.out_type = float_type(out.dtype());
-    return a;
-  }
-
   // Rows are widened to float32 once, unless they are that already.
   static void run(ProductArgs& args, FloatType x_type, const void* x) {
     std::vector<float> wide;
@@ -70,21 +49,24 @@ class Linear : public CpuPrimitive {
     product(args);
   }
 
-  WeightForm form_;
-  int group_size_;
-  bool biased_;
+  WeightLayout layout_;
 };
 
-WeightForm dense_form(mx::Dtype dtype) {
-  switch (float_type(dtype)) {
-    case FloatType::kF32:
-      return WeightForm::kF32;
-    case FloatType::kF16:
-      return WeightForm::kF16;
-    case FloatType::kBF16:
-      break;
-  }
-  return WeightForm::kBF16;
+mx::array launch(
+    const mx::Stream& stream,
+    const mx::array& x,
+    const WeightOperands& weight,
+    mx::Dtype out) {
+  const auto& first = weight.arrays[0];
+  PARALLM_CHECK(
+      x.ndim() == 2 && first.ndim() == 2 &&
+          x.shape(1) == weight_inputs(weight) && !weight.layout.globally_scaled,
+      "linear of {} by {}", x.shape(-1), weight_inputs(weight));
+  std::vector<mx::array> inputs{x};
+  inputs.insert(inputs.end(), weight.arrays.begin(), weight.arrays.end());
+  return mx::array(
+      mx::Shape{x.shape(0), first.shape(0)}, out,
+      std::make_shared<Linear>(stream, weight.layout), std::move(inputs));
 }
 
 mx::array wide(const mx::array& x) {
@@ -104,21 +86,8 @@ mx::array linear(
     const std::optional<mx::array>& bias,
     mx::Dtype out) {
   const auto stream = kernel_stream();
-  if (!on_cpu(stream)) {
-    return linear_reference(x, weight, bias, out);
-  }
-  PARALLM_CHECK(
-      x.ndim() == 2 && x.shape(1) == weight.shape(1), "linear of {} by {}",
-      x.shape(-1), weight.shape(1));
-  std::vector<mx::array> inputs{x, weight};
-  if (bias) {
-    inputs.push_back(*bias);
-  }
-  return mx::array(
-      mx::Shape{x.shape(0), weight.shape(0)}, out,
-      std::make_shared<Linear>(
-          stream, dense_form(weight.dtype()), 0, bias.has_value()),
-      std::move(inputs));
+  return on_cpu(stream) ? launch(stream, x, weight_operands(weight, bias), out)
+                        : linear_reference(x, weight, bias, out);
 }
 
 mx::array linear(
@@ -127,26 +96,8 @@ mx::array linear(
     const std::optional<mx::array>& bias,
     mx::Dtype out) {
   const auto stream = kernel_stream();
-  if (!on_cpu(stream)) {
-    return linear_reference(x, weight, bias, out);
-  }
-  PARALLM_CHECK(
-      x.ndim() == 2 && (weight.bits == 4 || weight.bits == 8) &&
-          x.shape(1) * weight.bits == weight.packed.shape(1) * 32 &&
-          weight.scales.dtype() == weight.biases.dtype(),
-      "quantised linear of {} by {} words", x.shape(-1),
-      weight.packed.shape(1));
-  std::vector<mx::array> inputs{x, weight.packed, weight.scales, weight.biases};
-  if (bias) {
-    inputs.push_back(*bias);
-  }
-  const auto form =
-      weight.bits == 4 ? WeightForm::kAffine4 : WeightForm::kAffine8;
-  return mx::array(
-      mx::Shape{x.shape(0), weight.packed.shape(0)}, out,
-      std::make_shared<Linear>(
-          stream, form, weight.group_size, bias.has_value()),
-      std::move(inputs));
+  return on_cpu(stream) ? launch(stream, x, weight_operands(weight, bias), out)
+                        : linear_reference(x, weight, bias, out);
 }
 
 mx::array linear_reference(
@@ -162,10 +113,12 @@ mx::array linear_reference(
     const QuantizedWeight& weight,
     const std::optional<mx::array>& bias,
     mx::Dtype out) {
+  const bool affine = weight.mode == QuantMode::kAffine;
   return with_bias(
       mx::quantized_matmul(
-          wide(x), weight.packed, wide(weight.scales), wide(weight.biases),
-          true, weight.group_size, weight.bits),
+          wide(x), weight.packed, affine ? wide(weight.scales) : weight.scales,
+          affine ? std::optional(wide(*weight.biases)) : std::nullopt, true,
+          weight.group_size, weight.bits, name_of(weight.mode)),
       bias, out);
 }
 

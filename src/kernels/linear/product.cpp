@@ -4,82 +4,32 @@
 #include <vector>
 
 #include "kernels/dot_tile.h"
+#include "kernels/linear/packed_row.h"
 
 namespace parallm {
 namespace {
 
 using namespace simd;
 
-constexpr int kColumns = 4;   // outputs computed together
-constexpr int kRowBlock = 32; // rows of x that stay in the cache; guessed
+constexpr int kColumns = 4; // outputs computed together
 
-struct Affine {
-  const uint8_t* packed;
-  const void* scales;
-  const void* biases;
-  FloatType type;
-};
-
-PARALLM_INLINE float at(FloatType type, const void* from, int i) {
-  float value[kLanes];
-  const auto* first = static_cast<const char*>(from) + i * float_bytes(type);
-  if (type == FloatType::kF32) {
-    std::memcpy(value, first, sizeof(float));
-    return value[0];
-  }
-  Floats one;
-  if (type == FloatType::kF16) {
-    load_tail<FloatType::kF16>(one, first, 1);
-  } else {
-    load_tail<FloatType::kBF16>(one, first, 1);
-  }
-  return one[0];
-}
-
-// 16 packed values to whole numbers.
-template <int kBits>
-PARALLM_INLINE void unpack(Floats& out, const uint8_t* from) {
-  if constexpr (kBits == 8) {
-    Bytes bytes;
-    std::memcpy(&bytes, from, sizeof(bytes));
-    const Words words = __builtin_convertvector(bytes, Words);
-    out = __builtin_convertvector(words, Floats);
-  } else {
-    uint32_t a, b;
-    std::memcpy(&a, from, 4);
-    std::memcpy(&b, from + 4, 4);
-    const Words both = {a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b};
-    const Words shifts = {0, 4, 8, 12, 16, 20, 24, 28,
-                          0, 4, 8, 12, 16, 20, 24, 28};
-    const Words words = (both >> shifts) & 15u;
-    out = __builtin_convertvector(words, Floats);
-  }
-}
-
-template <int kBits>
-PARALLM_INLINE void dequantize_row(
-    float* out, const Affine& row, int inputs, int group_size) {
-  for (int group = 0; group < inputs / group_size; ++group) {
-    const float scale = at(row.type, row.scales, group);
-    const float bias = at(row.type, row.biases, group);
-    for (int i = group * group_size; i < (group + 1) * group_size;
-         i += kLanes) {
-      Floats q;
-      unpack<kBits>(q, row.packed + static_cast<size_t>(i) * kBits / 8);
-      q = q * scale + bias;
-      std::memcpy(out + i, &q, sizeof(q));
-    }
-  }
-}
-
-PARALLM_INLINE Affine affine_row(const ProductArgs& a, int n, int bits) {
+PARALLM_INLINE PackedRow packed_row(const ProductArgs& a, int n) {
   const size_t groups = a.inputs / a.group_size;
-  const size_t scales_at = n * groups * float_bytes(a.scale_type);
+  const size_t scale_bytes = is_affine(a.form) ? float_bytes(a.scale_type) : 1;
+  const size_t scales_at = n * groups * scale_bytes;
   return {
       static_cast<const uint8_t*>(a.weight) +
-          static_cast<size_t>(n) * a.inputs * bits / 8,
+          static_cast<size_t>(n) * a.inputs * form_bits(a.form) / 8,
       static_cast<const char*>(a.scales) + scales_at,
-      static_cast<const char*>(a.biases) + scales_at, a.scale_type};
+      is_affine(a.form) ? static_cast<const char*>(a.biases) + scales_at
+                        : nullptr,
+      a.scale_type, a.scale_factor};
+}
+
+template <WeightForm kForm>
+PARALLM_INLINE void dequantise_row(
+    const ProductArgs& a, int n, float* scratch) {
+  dequantise_row<kForm>(scratch, packed_row(a, n), a.inputs, a.group_size);
 }
 
 // Row n of the weight as float32; in `scratch`, unless it is that already.
@@ -100,11 +50,32 @@ PARALLM_INLINE const float* weight_row(
     case WeightForm::kBF16:
       load_row<FloatType::kBF16>(scratch, bytes + offset * 2, a.inputs);
       break;
+    case WeightForm::kAffine2:
+      dequantise_row<WeightForm::kAffine2>(a, n, scratch);
+      break;
+    case WeightForm::kAffine3:
+      dequantise_row<WeightForm::kAffine3>(a, n, scratch);
+      break;
     case WeightForm::kAffine4:
-      dequantize_row<4>(scratch, affine_row(a, n, 4), a.inputs, a.group_size);
+      dequantise_row<WeightForm::kAffine4>(a, n, scratch);
+      break;
+    case WeightForm::kAffine5:
+      dequantise_row<WeightForm::kAffine5>(a, n, scratch);
+      break;
+    case WeightForm::kAffine6:
+      dequantise_row<WeightForm::kAffine6>(a, n, scratch);
       break;
     case WeightForm::kAffine8:
-      dequantize_row<8>(scratch, affine_row(a, n, 8), a.inputs, a.group_size);
+      dequantise_row<WeightForm::kAffine8>(a, n, scratch);
+      break;
+    case WeightForm::kMxfp4:
+      dequantise_row<WeightForm::kMxfp4>(a, n, scratch);
+      break;
+    case WeightForm::kNvfp4:
+      dequantise_row<WeightForm::kNvfp4>(a, n, scratch);
+      break;
+    case WeightForm::kMxfp8:
+      dequantise_row<WeightForm::kMxfp8>(a, n, scratch);
       break;
   }
   return scratch;
@@ -127,9 +98,9 @@ PARALLM_INLINE void finish_row(
 PARALLM_INLINE void product_body(const ProductArgs& a) {
   const int padded = round_up(a.inputs);
   std::vector<float> scratch(static_cast<size_t>(kColumns) * padded);
-  float block[kRowBlock * kColumns];
-  for (int row = 0; row < a.rows; row += kRowBlock) {
-    const int rows = std::min(kRowBlock, a.rows - row);
+  float block[kProductRowBlock * kColumns];
+  for (int row = 0; row < a.rows; row += kProductRowBlock) {
+    const int rows = std::min(kProductRowBlock, a.rows - row);
     for (int first = a.first_output; first < a.end_output; first += kColumns) {
       const int columns = std::min(kColumns, a.end_output - first);
       const float* weights[kColumns];

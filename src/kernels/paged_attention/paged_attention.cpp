@@ -8,22 +8,42 @@
 namespace parallm {
 namespace {
 
-// inputs: q, key pool, value pool, tables, token rows, positions
+int value_width(
+    const mx::array& value_pool, const PagedAttentionOptions& options) {
+  return options.values_in_keys > 0 ? options.values_in_keys
+                                    : value_pool.shape(3);
+}
+
+PoolRows rows_of(const mx::array& pool, int width) {
+  return {
+      pool.data<char>(), width,
+      pool.shape(3) * float_bytes(float_type(pool.dtype()))};
+}
+
+// inputs: q, key pool, value pool, tables, token rows, positions and, if there
+// are any, sinks
 class PagedAttentionCpu : public CpuPrimitive {
  public:
   PagedAttentionCpu(mx::Stream stream, const PagedAttentionOptions& options)
-      : CpuPrimitive(stream, "parallm::PagedAttention"), options_(options) {}
+      : CpuPrimitive(stream, "parallm::PagedAttention"), options_(options) {
+    options_.sinks.reset(); // an input, which lives as long as it is needed
+  }
 
   void eval_cpu(
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
     allocate(out[0]);
+    std::optional<RowMajor> sinks;
+    if (in.size() > 6) {
+      sinks.emplace(in[6]);
+    }
     encoder(in, out).dispatch([args = args(in, out[0]), q = RowMajor(in[0]),
                                tables = RowMajor(in[3]), rows = RowMajor(in[4]),
-                               positions = RowMajor(in[5])]() mutable {
+                               positions = RowMajor(in[5]), sinks]() mutable {
       args.q = q.data();
       args.tables = static_cast<const int32_t*>(tables.data());
       args.token_rows = static_cast<const int32_t*>(rows.data());
       args.positions = static_cast<const int32_t*>(positions.data());
+      args.sinks = sinks ? static_cast<const float*>(sinks->data()) : nullptr;
       attend(args);
     });
   }
@@ -36,21 +56,38 @@ class PagedAttentionCpu : public CpuPrimitive {
     a.end_token = q.shape(0);
     a.heads = q.shape(1);
     a.kv_heads = pool.shape(2);
-    a.width = q.shape(2);
     a.q_type = float_type(q.dtype());
-    a.key_pool = in[1].data<char>();
-    a.value_pool = in[2].data<char>();
+    a.keys = rows_of(pool, pool.shape(3));
+    a.values = options_.values_in_keys > 0
+                   ? rows_of(pool, options_.values_in_keys)
+                   : rows_of(in[2], in[2].shape(3));
     a.pool_type = float_type(pool.dtype());
     a.block_tokens = pool.shape(1);
     a.table_width = in[3].shape(1);
     a.scale = options_.scale;
     a.window = options_.window;
+    a.softcap = options_.softcap;
     a.out = out.data<char>();
     return a;
   }
 
   PagedAttentionOptions options_;
 };
+
+void check_values(
+    const mx::array& key_pool,
+    const mx::array& value_pool,
+    const PagedAttentionOptions& options) {
+  const int width = key_pool.shape(3);
+  auto shape = key_pool.shape();
+  shape[3] = value_pool.shape(3);
+  PARALLM_CHECK(
+      options.values_in_keys > 0 ? options.values_in_keys <= width
+                                 : value_pool.shape() == shape &&
+                                       value_pool.dtype() == key_pool.dtype(),
+      "values of {} numbers in keys of {}, pools of {} and {} numbers",
+      options.values_in_keys, width, key_pool.size(), value_pool.size());
+}
 
 } // namespace
 
@@ -71,10 +108,18 @@ mx::array paged_attention(
           step.token_rows.shape() == step.positions.shape(),
       "attention of {} tokens, {} positions", q.shape(0),
       step.positions.size());
+  check_values(key_pool, value_pool, options);
+  std::vector<mx::array> in{q,           key_pool,        value_pool,
+                            step.tables, step.token_rows, step.positions};
+  if (options.sinks) {
+    PARALLM_CHECK(
+        options.sinks->shape() == mx::Shape{q.shape(1)},
+        "{} sinks for {} heads", options.sinks->size(), q.shape(1));
+    in.push_back(mx::astype(*options.sinks, mx::float32));
+  }
   return mx::array(
-      q.shape(), q.dtype(),
-      std::make_shared<PagedAttentionCpu>(stream, options),
-      {q, key_pool, value_pool, step.tables, step.token_rows, step.positions});
+      {q.shape(0), q.shape(1), value_width(value_pool, options)}, q.dtype(),
+      std::make_shared<PagedAttentionCpu>(stream, options), std::move(in));
 }
 
 } // namespace parallm

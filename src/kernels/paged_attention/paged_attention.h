@@ -2,6 +2,7 @@
 
 #include <mlx/mlx.h>
 
+#include <optional>
 #include <vector>
 
 namespace parallm {
@@ -10,7 +11,8 @@ namespace mx = mlx::core;
 
 // Which tokens of a step belong to which sequence, on the host for the
 // reference and on the device for kernels. Letters: T tokens and R rows of the
-// step, H query heads, G key/value heads, D width of a head.
+// step, H query heads, G key/value heads, D width of a query and a key, Dv of a
+// value.
 struct PagedStep {
   struct Row {
     int first_token = 0; // in the step
@@ -26,12 +28,21 @@ struct PagedStep {
 struct PagedAttentionOptions {
   float scale = 1.0f;
   int window = 0; // 0: all earlier positions; W: the last W, itself included
+  // > 0: a scaled score s becomes softcap * tanh(s / softcap).
+  float softcap = 0;
+  // (H): a score of each head that has a weight in the softmax, but no value;
+  // neither scaled nor capped.
+  std::optional<mx::array> sinks = std::nullopt;
+  // > 0: Dv, and the values are the first Dv numbers of each key. The value
+  // pool is not read; pass the key pool.
+  int values_in_keys = 0;
 };
 
-// q (T, H, D), pools (blocks, block_tokens, G, D) -> (T, H, D) of q's type.
-// Sums in float32. Each (token, head) is summed in one order that depends on
-// its own position alone: the same bits in any batch, chunked or not. Lazy.
-// Engine thread only, as is the reference.
+// q (T, H, D), pools (blocks, block_tokens, G, D) and (blocks, block_tokens, G,
+// Dv) of one type -> (T, H, Dv) of q's type. Sums in float32. Each (token,
+// head) is summed in one order that depends on its own position alone: the same
+// bits in any batch, chunked or not. Lazy. Engine thread only, as is the
+// reference.
 mx::array paged_attention(
     const mx::array& q,
     const mx::array& key_pool,

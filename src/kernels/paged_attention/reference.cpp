@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "kernels/paged_attention/paged_attention.h"
 
 namespace parallm {
@@ -30,6 +32,66 @@ mx::array sees(const PagedStep::Row& row, int window) {
              : past;
 }
 
+mx::array first_numbers(const mx::array& x, int count) {
+  auto end = x.shape();
+  end.back() = count;
+  return mx::slice(x, mx::Shape(x.ndim(), 0), end);
+}
+
+// One row of the step: q (1, H, n, D), k (1, G, end, D), v (1, G, end, Dv) and
+// the mask (n, end) -> (1, H, n, Dv).
+struct RowArrays {
+  mx::array q;
+  mx::array k;
+  mx::array v;
+  mx::array sees;
+};
+
+// Scores, capped, with a column of sinks at the end if there are any.
+mx::array capped_scores(
+    const RowArrays& row, const PagedAttentionOptions& options) {
+  const auto cap = mx::array(options.softcap);
+  const auto scaled =
+      mx::matmul(row.q * mx::array(options.scale), mx::swapaxes(row.k, -1, -2));
+  const auto scores =
+      mx::where(row.sees, cap * mx::tanh(scaled / cap), mx::array(-INFINITY));
+  if (!options.sinks) {
+    return scores;
+  }
+  const int heads = row.q.shape(1), n = row.q.shape(2);
+  const auto sinks =
+      mx::reshape(mx::astype(*options.sinks, mx::float32), {1, heads, 1, 1});
+  return mx::concatenate(
+      {scores, mx::broadcast_to(sinks, {1, heads, n, 1})}, -1);
+}
+
+// In float32, written out, as scaled_dot_product_attention knows no cap.
+mx::array attend_capped(
+    const RowArrays& row, const PagedAttentionOptions& options) {
+  const auto wide = [&](const mx::array& x) {
+    return mx::repeat(
+        mx::astype(x, mx::float32), row.q.shape(1) / x.shape(1), 1);
+  };
+  const RowArrays each{wide(row.q), wide(row.k), wide(row.v), row.sees};
+  const auto weights =
+      mx::softmax(capped_scores(each, options), -1, /* precise */ true);
+  const auto mixed =
+      mx::matmul(first_numbers(weights, each.k.shape(2)), each.v);
+  return mx::astype(mixed, row.q.dtype());
+}
+
+mx::array attend_row(
+    const RowArrays& row, const PagedAttentionOptions& options) {
+  if (options.softcap > 0) {
+    return attend_capped(row, options);
+  }
+  const auto sinks =
+      options.sinks ? std::optional(mx::astype(*options.sinks, row.q.dtype()))
+                    : std::nullopt;
+  return mx::fast::scaled_dot_product_attention(
+      row.q, row.k, row.v, options.scale, "array", row.sees, sinks);
+}
+
 } // namespace
 
 mx::array paged_attention_reference(
@@ -46,13 +108,17 @@ mx::array paged_attention_reference(
     const auto queries = mx::slice(
         q, mx::Shape{row.first_token, 0, 0},
         mx::Shape{row.first_token + n, heads, width});
-    const auto mixed = mx::fast::scaled_dot_product_attention(
-        mx::transpose(mx::reshape(queries, {1, n, heads, width}), {0, 2, 1, 3}),
-        gathered(key_pool, step, r, q.dtype()),
-        gathered(value_pool, step, r, q.dtype()), options.scale, "array",
-        sees(row, options.window));
-    outs.push_back(
-        mx::reshape(mx::transpose(mixed, {0, 2, 1, 3}), {n, heads, width}));
+    const auto keys = gathered(key_pool, step, r, q.dtype());
+    const auto values = options.values_in_keys > 0
+                            ? first_numbers(keys, options.values_in_keys)
+                            : gathered(value_pool, step, r, q.dtype());
+    const auto mixed = attend_row(
+        {mx::transpose(
+             mx::reshape(queries, {1, n, heads, width}), {0, 2, 1, 3}),
+         keys, values, sees(row, options.window)},
+        options);
+    outs.push_back(mx::reshape(
+        mx::transpose(mixed, {0, 2, 1, 3}), {n, heads, values.shape(3)}));
   }
   return mx::concatenate(outs, 0);
 }

@@ -1,0 +1,162 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "models/read_spec.h"
+#include "models/registry.h"
+#include "models/tidy.h"
+#include "nn/checkpoint.h"
+
+// DeepSeek 2 and 3, Kimi K2: latent attention, and experts in all layers but
+// the first ones; GLM 4 MoE: the same experts with grouped-query attention.
+namespace parallm {
+namespace {
+
+constexpr int kMostHeadWidth = 1 << 16;
+
+MlaSpec read_mla(const ConfigJson& json) {
+  const auto width = [&](const char* key) {
+    return json.integer(key, 1, kMostHeadWidth);
+  };
+  MlaSpec a;
+  a.heads = width("num_attention_heads");
+  a.query_rank = json.integer_or("q_lora_rank", 0, 0, kMostHeadWidth);
+  a.latent = width("kv_lora_rank");
+  a.rope_width = width("qk_rope_head_dim");
+  a.plain_width = width("qk_nope_head_dim");
+  a.value_width = width("v_head_dim");
+  a.bias = json.flag_or("attention_bias", false);
+  a.rope = read_rope(json, a.rope_width);
+  a.rope.pairs = RopePairs::kAdjacent;
+  a.scale = static_cast<float>(
+      a.rope.score_scale / std::sqrt(a.plain_width + a.rope_width));
+  return a;
+}
+
+// The experts that every token visits are one MLP of their joined width.
+MoeSpec read_experts(const ConfigJson& json) {
+  MoeSpec moe = read_moe(json, "n_routed_experts", "moe_intermediate_size");
+  const int shared = json.integer_or("n_shared_experts", 0, 0, moe.experts);
+  if (shared > 0) {
+    moe.shared = MlpSpec{.width = shared * moe.width};
+  }
+  auto& router = moe.router;
+  router.scale =
+      static_cast<float>(json.number_or("routed_scaling_factor", 1, 0, 1e6));
+  router.groups = json.integer_or("n_group", 1, 1, moe.experts);
+  router.groups_kept = json.integer_or("topk_group", 1, 1, router.groups);
+  if (moe.experts % router.groups != 0) {
+    json.refuse_value(
+        "n_group",
+        fmt::format("a divisor of n_routed_experts, {}", moe.experts));
+  }
+  return moe;
+}
+
+// Sigmoid scores with a bias that balances (DeepSeek-V3, arXiv 2412.19437).
+MoeSpec read_balanced_experts(const ConfigJson& json) {
+  if (json.text_or("topk_method", "noaux_tc") != "noaux_tc") {
+    json.refuse_value("topk_method", "noaux_tc");
+  }
+  MoeSpec moe = read_experts(json);
+  moe.router.score = RouterSpec::Score::kSigmoid;
+  moe.router.normalize = json.flag_or("norm_topk_prob", true);
+  moe.router.correction = true;
+  moe.router.best_two = true;
+  return moe;
+}
+
+void place_experts(ArchSpec& spec, const ConfigJson& json, const MoeSpec& moe) {
+  const int first = json.integer_or("first_k_dense_replace", 0, 0);
+  const int period = json.integer_or("moe_layer_freq", 1, 1);
+  for (int i = first; i < static_cast<int>(spec.layers.size()); ++i) {
+    if (i % period == 0) {
+      spec.layers[i].feed_forward = moe;
+    }
+  }
+  spec.names.shared = "shared_experts.";
+}
+
+ArchSpec read_latent_decoder(const ConfigJson& json, const MoeSpec& moe) {
+  ArchSpec spec = read_frame(json);
+  spec.layers.assign(spec.layers.size(), {read_mla(json), read_mlp(json)});
+  place_experts(spec, json, moe);
+  return spec;
+}
+
+// A packed matrix (rows, columns) as numbers.
+mx::array unpacked(
+    Checkpoint& ck,
+    const std::string& module,
+    const mx::array& packed,
+    int columns) {
+  const auto scales = ck.pull(module + ".scales");
+  return mx::dequantize(
+      packed, scales, ck.pull(module + ".biases"), columns / scales.shape(-1),
+      packed.shape(-1) * 32 / columns);
+}
+
+// kv_b_proj takes a latent up to the plain part of each head's key, and to its
+// value. Absorbed, the first takes queries down instead. Packed, both become
+// dense: a transposed group is no group.
+void absorb(Checkpoint& ck, const std::string& at, const MlaSpec& a) {
+  const auto from = at + "kv_b_proj";
+  if (!ck.has(from + ".weight")) {
+    return;
+  }
+  auto up = ck.pull(from + ".weight");
+  if (ck.has(from + ".scales")) {
+    up = unpacked(ck, from, up, a.latent);
+  }
+  const auto heads = mx::reshape(up, {a.heads, -1, a.latent});
+  const auto parts = mx::split(heads, mx::Shape{a.plain_width}, 1);
+  ck.put(at + "embed_q.weight", mx::contiguous(mx::swapaxes(parts[0], 1, 2)));
+  ck.put(at + "unembed_out.weight", mx::contiguous(parts[1]));
+}
+
+void tidy_experts(Checkpoint& ck, const ArchSpec& spec) {
+  // What guesses a second token ahead lies behind the last layer.
+  drop_layers_from(ck, spec.layers.size());
+  stack_experts(ck, spec, "mlp.", {"gate_proj", "up_proj", "down_proj"});
+}
+
+void tidy_latent_decoder(Checkpoint& ck, const ArchSpec& spec) {
+  tidy_experts(ck, spec);
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    absorb(
+        ck, fmt::format("model.layers.{}.self_attn.", i),
+        std::get<MlaSpec>(spec.layers[i].attention));
+  }
+}
+
+} // namespace
+
+ArchSpec read_deepseek_v2(const ConfigJson& json) {
+  MoeSpec moe = read_experts(json);
+  if (json.text_or("topk_method", "greedy") != "group_limited_greedy") {
+    moe.router.groups = moe.router.groups_kept = 1;
+  }
+  ArchSpec spec = read_latent_decoder(json, moe);
+  spec.tidy = {tidy_latent_decoder};
+  return spec;
+}
+
+ArchSpec read_deepseek_v3(const ConfigJson& json) {
+  ArchSpec spec = read_latent_decoder(json, read_balanced_experts(json));
+  spec.tidy = {tidy_latent_decoder};
+  return spec;
+}
+
+ArchSpec read_glm4_moe(const ConfigJson& json) {
+  ArchSpec spec = read_llama(json);
+  const bool norms = json.flag_or("use_qk_norm", false);
+  each_gqa(spec, [&](GqaSpec& a) {
+    a.out_bias = false;
+    a.qk_norm = norms ? QkNorm::kHead : QkNorm::kNone;
+  });
+  place_experts(spec, json, read_balanced_experts(json));
+  spec.tidy = {tidy_experts};
+  return spec;
+}
+
+} // namespace parallm

@@ -1,0 +1,172 @@
+#include "models/gqa.h"
+
+#include "kernels/layer_norm/layer_norm.h"
+
+namespace parallm {
+namespace {
+
+std::optional<Norm> take_norm(
+    Checkpoint& ck,
+    const std::string& name,
+    QkNorm kind,
+    int heads,
+    int head_dim,
+    const NormSpec& spec) {
+  switch (kind) {
+    case QkNorm::kHead:
+      return Norm(ck, name, head_dim, spec);
+    case QkNorm::kWhole:
+      return Norm(ck, name, heads * head_dim, spec);
+    case QkNorm::kNone:
+    case QkNorm::kEachHead:
+      break;
+  }
+  return std::nullopt;
+}
+
+Bias bias(bool present) {
+  return present ? Bias::kRequired : Bias::kNone;
+}
+
+std::vector<LinearGroup::Member> members_of(
+    const std::string& at, const ModuleNames& names, const GqaSpec& a) {
+  const int q = a.heads * a.head_dim, kv = a.kv_heads * a.head_dim;
+  switch (a.layout) {
+    case QkvLayout::kJoined:
+      return {{at + names.qkv, {q, kv, kv}}};
+    case QkvLayout::kByHead:
+      return {{at + names.qkv, {q + kv + kv}}};
+    case QkvLayout::kApart:
+      break;
+  }
+  return {{at + names.q, {q}}, {at + names.k, {kv}}, {at + names.v, {kv}}};
+}
+
+// (T, H * 3 * D), head by head -> three of (T, H, D)
+std::vector<mx::array> split_by_head(const mx::array& x, int heads, int width) {
+  const int tokens = x.shape(0);
+  return mx::split(mx::reshape(x, {tokens, heads, 3 * width}), 3, -1);
+}
+
+AttentionSpec attention_of(
+    Checkpoint& ck, const std::string& at, const GqaSpec& a, int layer) {
+  return {
+      .layer = layer,
+      .scale = a.scale,
+      .window = a.window,
+      .softcap = a.softcap,
+      .sinks = a.sinks ? std::optional(ck.take(at + "sinks", {a.heads}))
+                       : std::nullopt};
+}
+
+} // namespace
+
+HeadNorm::HeadNorm(
+    Checkpoint& ck,
+    const std::string& name,
+    QkNorm kind,
+    int heads,
+    int head_dim,
+    const NormSpec& spec)
+    : kind_(kind),
+      eps_(spec.eps),
+      norm_(take_norm(ck, name, kind, heads, head_dim, spec)),
+      each_head_(
+          kind == QkNorm::kEachHead
+              ? std::optional(ck.take(name + ".weight", {heads, head_dim}))
+              : std::nullopt) {
+}
+
+mx::array HeadNorm::operator()(const mx::array& x) const {
+  const int tokens = x.shape(0), heads = x.shape(1), width = x.shape(2);
+  switch (kind_) {
+    case QkNorm::kHead:
+      return mx::reshape(
+          (*norm_)(mx::reshape(x, {tokens * heads, width})), x.shape());
+    case QkNorm::kWhole:
+      return mx::reshape(
+          (*norm_)(mx::reshape(x, {tokens, heads * width})), x.shape());
+    case QkNorm::kEachHead:
+      return mx::reshape(
+                 layer_norm(
+                     mx::reshape(x, {tokens * heads, width}), std::nullopt,
+                     std::nullopt, eps_),
+                 x.shape()) *
+             mx::astype(*each_head_, x.dtype());
+    case QkNorm::kNone:
+      break;
+  }
+  return x;
+}
+
+Gqa::Gqa(
+    Checkpoint& ck,
+    const std::string& at,
+    const ArchSpec& arch,
+    const GqaSpec& spec,
+    int layer)
+    : spec_(spec),
+      qkv_(
+          ck,
+          members_of(at, arch.names, spec),
+          arch.width,
+          bias(spec.qkv_bias),
+          arch.quantization),
+      out_(
+          ck,
+          at + arch.names.o,
+          {spec.heads * spec.head_dim, arch.width, bias(spec.out_bias)},
+          arch.quantization),
+      q_norm_(
+          ck,
+          at + arch.names.q_norm,
+          spec.qk_norm,
+          spec.heads,
+          spec.head_dim,
+          arch.norm),
+      k_norm_(
+          ck,
+          at + arch.names.k_norm,
+          spec.qk_norm,
+          spec.kv_heads,
+          spec.head_dim,
+          arch.norm),
+      rope_(spec.rope ? std::optional<Rope>(*spec.rope) : std::nullopt),
+      attention_(attention_of(ck, at, spec, layer)) {
+}
+
+std::vector<mx::array> Gqa::project(const mx::array& x) const {
+  auto parts = qkv_(x);
+  if (spec_.layout == QkvLayout::kByHead) {
+    return split_by_head(parts[0], spec_.heads, spec_.head_dim);
+  }
+  for (auto& part : parts) {
+    part = mx::reshape(part, {x.shape(0), -1, spec_.head_dim});
+  }
+  return parts;
+}
+
+mx::array Gqa::placed(const mx::array& heads, StepContext& ctx) const {
+  return rope_ ? (*rope_)(heads, ctx.positions) : heads;
+}
+
+mx::array Gqa::grown(const mx::array& q, StepContext& ctx) const {
+  if (!spec_.growth) {
+    return q;
+  }
+  const auto position = mx::astype(ctx.positions, mx::float32);
+  const auto periods =
+      mx::floor(position / static_cast<float>(spec_.growth->period));
+  const auto factor = 1.0f + spec_.growth->beta * mx::log(1.0f + periods);
+  return q * mx::reshape(mx::astype(factor, q.dtype()), {-1, 1, 1});
+}
+
+mx::array Gqa::operator()(const mx::array& x, StepContext& ctx) const {
+  const auto qkv = project(x);
+  const auto q = grown(placed(q_norm_(qkv[0]), ctx), ctx);
+  const auto k = placed(k_norm_(qkv[1]), ctx);
+  const auto mixed = ctx.attention(attention_, q, k, qkv[2]);
+  return out_(mx::reshape(mixed, {x.shape(0), spec_.heads * spec_.head_dim}));
+}
+
+} // namespace parallm

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <vector>
+
+#include "models/arch_spec.h"
+#include "nn/config_json.h"
+
+// What the families' readers of config.json share. Any thread. Throws
+// StartError that names the key.
+namespace parallm {
+
+// Where families name the same setting differently.
+struct SpecKeys {
+  const char* norm_eps = "rms_norm_eps";
+  const char* activation = "silu"; // what hidden_act must say; null: no matter
+  RopeKeys rope{};
+};
+
+// A Llama by the usual keys: every number in range and fitting the others.
+// Families change what is different about them.
+ArchSpec read_llama(const ConfigJson& json, const SpecKeys& keys = {});
+
+// Everything but what layers are made of, and the MLP of each.
+ArchSpec read_frame(const ConfigJson& json, const SpecKeys& keys = {});
+MlpSpec read_mlp(const ConfigJson& json);
+
+int read_width(const ConfigJson& json, const char* key);
+
+// For families whose layers slide by their number where the file has no
+// layer_types, which go first: all slide whose number, from 1, is no multiple
+// of `period`; for period 0 all do. None if the file has no window.
+void slide_except(ArchSpec& spec, const ConfigJson& json, int period);
+
+// num_experts_per_tok and the experts' number and width.
+MoeSpec read_moe(
+    const ConfigJson& json, const char* experts_key, const char* width_key);
+
+// Every layer's feed-forward part.
+void use_everywhere(ArchSpec& spec, const MoeSpec& moe);
+
+// Changes every attention part; every feed-forward part without experts.
+template <class Change>
+void each_gqa(ArchSpec& spec, Change change) {
+  for (auto& layer : spec.layers) {
+    change(std::get<GqaSpec>(layer.attention));
+  }
+}
+
+template <class Change>
+void each_mlp(ArchSpec& spec, Change change) {
+  for (auto& layer : spec.layers) {
+    change(std::get<MlpSpec>(layer.feed_forward));
+  }
+}
+
+} // namespace parallm

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <string>
+
+#include "models/arch_spec.h"
+
+// Brings the layouts in which the Hub holds weights into ours, before they are
+// taken. Lazy: what is made of tensors is made when it is evaluated. Engine
+// thread. Throws StartError that names the tensor.
+namespace parallm {
+
+// All tensors whose names end so.
+void drop_suffix(Checkpoint& checkpoint, const std::string& end);
+
+// Modules, tensors, or folders of them.
+void rename_prefix(
+    Checkpoint& checkpoint, const std::string& from, const std::string& to);
+
+// Modules 0 to count - 1 of a pattern with {} become one, with a new first
+// axis, tensor by tensor. Nothing happens if there is no module 0.
+void stack(
+    Checkpoint& checkpoint,
+    const std::string& pattern,
+    int count,
+    const std::string& to);
+
+// The experts of all layers, which the Hub keeps apart as MLP.experts.N.NAME,
+// become MLP.switch_mlp's; `names` of gate, up and down.
+struct ExpertNames {
+  const char* gate;
+  const char* up;
+  const char* down;
+};
+void stack_experts(
+    Checkpoint& checkpoint,
+    const ArchSpec& spec,
+    const std::string& mlp,
+    const ExpertNames& names);
+
+// Forgets all tensors whose names begin so.
+void drop_prefix(Checkpoint& checkpoint, const std::string& from);
+
+// Forgets model.layers.N from this N on.
+void drop_layers_from(Checkpoint& checkpoint, size_t first);
+
+// Halves of a module's tensors along an axis, counted from the end, become
+// two modules. Nothing happens if there is no such module.
+void halve(
+    Checkpoint& checkpoint,
+    const std::string& module,
+    int axis,
+    const std::string& first,
+    const std::string& second);
+
+} // namespace parallm

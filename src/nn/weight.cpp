@@ -1,0 +1,198 @@
+#include "nn/weight.h"
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+
+namespace parallm {
+namespace {
+
+// What numbers count as whose form says nothing of a type: what mx::dequantize
+// makes of them.
+const mx::Dtype kBytesDtype = mx::bfloat16;
+
+mx::Shape with_columns(mx::Shape shape, int columns) {
+  shape.back() = columns;
+  return shape;
+}
+
+void expect_whole_groups(
+    const std::string& name, int columns, const QuantSpec& spec) {
+  if (columns % spec.group_size != 0) {
+    throw StartError(
+        kExitBadData,
+        fmt::format(
+            "config.json: quantization: {} has {} inputs, expected a multiple "
+            "of the group size {}",
+            name, columns, spec.group_size));
+  }
+}
+
+// Converted now, so that no step has to.
+mx::array keep_as(
+    Checkpoint& checkpoint, const mx::array& array, mx::Dtype dtype) {
+  return array.dtype() == dtype ? array
+                                : checkpoint.keep(mx::astype(array, dtype));
+}
+
+QuantizedWeight take_affine(
+    Checkpoint& checkpoint,
+    const std::string& name,
+    const mx::array& packed,
+    const mx::Shape& groups,
+    const QuantSpec& spec) {
+  const auto scales = checkpoint.take(name + ".scales", groups);
+  const auto biases = checkpoint.take(name + ".biases", groups);
+  const auto dtype = mx::promote_types(scales.dtype(), biases.dtype());
+  return {
+      packed,
+      keep_as(checkpoint, scales, dtype),
+      keep_as(checkpoint, biases, dtype),
+      spec.group_size,
+      spec.bits,
+      spec.mode};
+}
+
+std::optional<mx::array> take_global_scale(
+    Checkpoint& checkpoint,
+    const std::string& name,
+    const mx::Shape& shape,
+    const QuantSpec& spec) {
+  const std::string tensor = name + ".global_scale";
+  if (shape.size() != 3 || spec.mode != QuantMode::kNvfp4 ||
+      !checkpoint.has(tensor)) {
+    return std::nullopt;
+  }
+  return checkpoint.take_float32(tensor, {shape[0]});
+}
+
+QuantizedWeight take_packed(
+    Checkpoint& checkpoint,
+    const std::string& name,
+    const mx::Shape& shape,
+    const QuantSpec& spec) {
+  const int columns = shape.back();
+  expect_whole_groups(name, columns, spec);
+  const auto packed = checkpoint.take_packed(
+      name + ".weight", with_columns(shape, columns * spec.bits / 32));
+  const auto groups = with_columns(shape, columns / spec.group_size);
+  if (spec.mode == QuantMode::kAffine) {
+    return take_affine(checkpoint, name, packed, groups, spec);
+  }
+  return {
+      packed,
+      checkpoint.take_bytes(name + ".scales", groups),
+      std::nullopt,
+      spec.group_size,
+      spec.bits,
+      spec.mode,
+      take_global_scale(checkpoint, name, shape, spec)};
+}
+
+mx::Dtype dtype_of(const WeightArrays& weight, const Checkpoint& checkpoint) {
+  if (const auto* dense = std::get_if<mx::array>(&weight)) {
+    return dense->dtype();
+  }
+  const auto& packed = std::get<QuantizedWeight>(weight);
+  return packed.mode == QuantMode::kAffine
+             ? packed.scales.dtype()
+             : checkpoint.dtype().value_or(kBytesDtype);
+}
+
+mx::array wide(const mx::array& array) {
+  return mx::astype(array, mx::float32);
+}
+
+mx::array unpack(const mx::array& w, mx::Dtype) {
+  return w;
+}
+
+// In float32 and rounded once.
+mx::array unpack(const QuantizedWeight& w, mx::Dtype dtype) {
+  const bool affine = w.mode == QuantMode::kAffine;
+  const auto numbers = mx::dequantize(
+      w.packed, affine ? wide(w.scales) : w.scales,
+      affine ? std::optional(wide(*w.biases)) : std::nullopt, w.group_size,
+      w.bits, name_of(w.mode), std::nullopt, mx::float32);
+  return mx::astype(numbers, dtype);
+}
+
+mx::array rows_of(const mx::array& w, const mx::array& ids, mx::Dtype) {
+  return mx::take(w, ids, 0);
+}
+
+mx::array rows_of(
+    const QuantizedWeight& w, const mx::array& ids, mx::Dtype dtype) {
+  return unpack(
+      QuantizedWeight{
+          mx::take(w.packed, ids, 0), mx::take(w.scales, ids, 0),
+          w.biases ? std::optional(mx::take(*w.biases, ids, 0)) : std::nullopt,
+          w.group_size, w.bits, w.mode},
+      dtype);
+}
+
+} // namespace
+
+WeightArrays take_weight(
+    Checkpoint& checkpoint,
+    const std::string& name,
+    const mx::Shape& shape,
+    const Quantization& quantization) {
+  const auto spec = quantization.spec(name, checkpoint.has(name + ".scales"));
+  if (!spec) {
+    return checkpoint.take(name + ".weight", shape);
+  }
+  return take_packed(checkpoint, name, shape, *spec);
+}
+
+mx::Dtype weight_dtype(
+    const WeightFiles& files,
+    const std::string& name,
+    std::optional<mx::Dtype> dtype) {
+  if (dtype) {
+    return *dtype;
+  }
+  const auto* scales = files.tensor(name + ".scales");
+  if (!scales) {
+    const auto* weight = files.tensor(name + ".weight");
+    return weight ? float_dtype(*weight) : mx::float32;
+  }
+  if (!is_float(*scales)) {
+    return kBytesDtype;
+  }
+  const auto* biases = files.tensor(name + ".biases");
+  return biases ? mx::promote_types(float_dtype(*scales), float_dtype(*biases))
+                : float_dtype(*scales);
+}
+
+Weight::Weight(
+    Checkpoint& checkpoint,
+    const std::string& name,
+    int rows,
+    int columns,
+    const Quantization& quantization)
+    : arrays_(take_weight(checkpoint, name, {rows, columns}, quantization)),
+      dtype_(dtype_of(arrays_, checkpoint)) {
+}
+
+mx::array Weight::times(
+    const mx::array& x,
+    const std::optional<mx::array>& bias,
+    mx::Dtype out) const {
+  return std::visit(
+      [&](const auto& arrays) { return linear(x, arrays, bias, out); },
+      arrays_);
+}
+
+mx::array Weight::rows(const mx::array& ids) const {
+  return std::visit(
+      [&](const auto& arrays) { return rows_of(arrays, ids, dtype_); },
+      arrays_);
+}
+
+mx::array Weight::unpacked() const {
+  return std::visit(
+      [&](const auto& arrays) { return unpack(arrays, dtype_); }, arrays_);
+}
+
+} // namespace parallm

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "kernels/linear/linear.h"
+#include "nn/checkpoint.h"
+#include "nn/quantization.h"
+
+namespace parallm {
+
+// A matrix, or a stack of them, as the checkpoint has it: dense, or packed.
+using WeightArrays = std::variant<mx::array, QuantizedWeight>;
+
+// NAME.weight (N, K) or (X, N, K); if it is packed, with NAME.scales and, as
+// its form has them, NAME.biases or a stack's NAME.global_scale. The shape
+// counts the numbers, however packed. Engine thread only.
+WeightArrays take_weight(
+    Checkpoint& checkpoint,
+    const std::string& name,
+    const mx::Shape& shape,
+    const Quantization& quantization);
+
+// The type of the numbers that NAME.weight will stand for once it is loaded,
+// converted to `dtype` if there is one: that of a dense weight, or of affine
+// scales and biases together; bfloat16 where scales are bytes, as in MLX.
+// float32 if there is no such weight. Any thread.
+mx::Dtype weight_dtype(
+    const WeightFiles& files,
+    const std::string& name,
+    std::optional<mx::Dtype> dtype);
+
+// A weight matrix. A value: copies share the arrays. Engine thread only.
+class Weight {
+ public:
+  // `rows` and `columns` count the matrix's numbers, however packed.
+  Weight(
+      Checkpoint& checkpoint,
+      const std::string& name,
+      int rows,
+      int columns,
+      const Quantization& quantization);
+
+  mx::Dtype dtype() const { return dtype_; } // of the numbers it stands for
+
+  // x (T, columns) times this, transposed -> (T, rows) of type `out`
+  mx::array times(
+      const mx::array& x,
+      const std::optional<mx::array>& bias,
+      mx::Dtype out) const;
+
+  // ids (T) int32 -> those rows (T, columns)
+  mx::array rows(const mx::array& ids) const;
+
+  // All of it, not packed (rows, columns).
+  mx::array unpacked() const;
+
+ private:
+  WeightArrays arrays_;
+  mx::Dtype dtype_;
+};
+
+} // namespace parallm

@@ -1,0 +1,226 @@
+#include "models/read_spec.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "base/check.h"
+#include "models/registry.h"
+#include "nn/rope.h"
+#include "tests/support/temporary_folder.h"
+
+namespace parallm {
+namespace {
+
+namespace json = boost::json;
+
+// A small Llama's config.json with some keys replaced.
+json::object config(const json::object& changes = {}) {
+  json::object result = {
+      {"model_type", "llama"},
+      {"hidden_size", 64},
+      {"intermediate_size", 96},
+      {"num_hidden_layers", 2},
+      {"num_attention_heads", 4},
+      {"num_key_value_heads", 2},
+      {"vocab_size", 100},
+      {"rms_norm_eps", 1e-5},
+      {"max_position_embeddings", 256}};
+  for (const auto& change : changes) {
+    result[change.key()] = change.value();
+  }
+  return result;
+}
+
+ArchSpec read(const json::object& changes = {}) {
+  test::TemporaryFolder folder;
+  folder.write("config.json", json::serialize(config(changes)));
+  return read_arch(ConfigJson::read(folder.path() / "config.json"));
+}
+
+const GqaSpec& attention(const ArchSpec& spec, int layer = 0) {
+  return std::get<GqaSpec>(spec.layers[layer].attention);
+}
+
+std::vector<int> windows(const ArchSpec& spec) {
+  std::vector<int> all;
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    all.push_back(attention(spec, static_cast<int>(i)).window);
+  }
+  return all;
+}
+
+// The complaint without the file's path, or "accepted".
+std::string complaint(const json::object& changes) {
+  try {
+    read(changes);
+  } catch (const StartError& error) {
+    EXPECT_EQ(error.exit_code, kExitBadData);
+    const std::string what = error.what();
+    EXPECT_EQ(what.find('\n'), std::string::npos);
+    return what.substr(what.find("config.json: ") + 13);
+  }
+  return "accepted";
+}
+
+TEST(ReadSpec, FillsInWhatIsLeftOut) {
+  const auto c = read();
+  EXPECT_EQ(attention(c).head_dim, 16);
+  EXPECT_EQ(windows(c), (std::vector<int>{0, 0}));
+  EXPECT_FALSE(c.tied_head);
+  EXPECT_FALSE(attention(c).qkv_bias);
+  EXPECT_FALSE(c.quantization.present());
+  EXPECT_EQ(attention(c).rope->theta, 10000);
+  EXPECT_EQ(attention(c).rope->scaling, RopeSpec::Scaling::kNone);
+  EXPECT_EQ(attention(read({{"num_key_value_heads", nullptr}})).kv_heads, 4);
+}
+
+TEST(ReadSpec, NamesTheKeyThatIsWrong) {
+  EXPECT_EQ(
+      complaint({{"hidden_size", "64"}}),
+      "hidden_size is \"64\", expected an integer from 1 to 1048576");
+  EXPECT_EQ(
+      complaint({{"num_hidden_layers", 0}}),
+      "num_hidden_layers is 0, expected an integer from 1 to 4096");
+  EXPECT_EQ(
+      complaint({{"num_key_value_heads", 3}}),
+      "num_key_value_heads is 3, expected a divisor of num_attention_heads, 4");
+  EXPECT_EQ(
+      complaint({{"hidden_size", 66}}),
+      "hidden_size is 66, expected a multiple of num_attention_heads, 4");
+  EXPECT_EQ(
+      complaint({{"head_dim", 7}}),
+      "head_dim turns 7 numbers of a head, expected an even number");
+  EXPECT_EQ(
+      complaint({{"num_attention_heads", 65536}, {"head_dim", 4096}}),
+      "head_dim is 4096, expected at most 256 for 65536 heads");
+  EXPECT_EQ(
+      complaint({{"hidden_act", "gelu"}}),
+      "hidden_act is \"gelu\", expected silu");
+  EXPECT_EQ(
+      complaint({{"vocab_size", nullptr}}),
+      "vocab_size is missing, expected an integer from 1 to 67108864");
+  EXPECT_EQ(
+      complaint({{"tie_word_embeddings", 1}}),
+      "tie_word_embeddings is 1, expected true or false");
+}
+
+TEST(ReadSpec, RefusesRopesItCannotTurn) {
+  EXPECT_EQ(
+      complaint({{"rope_scaling", {{"type", "spiral"}, {"factor", 2}}}}),
+      "rope_scaling.type is \"spiral\", expected default, linear, llama3, "
+      "yarn, longrope or dynamic");
+  EXPECT_EQ(
+      complaint({{"rope_scaling", {{"rope_type", "linear"}}}}),
+      "rope_scaling.factor is missing, expected a number from 1e-06 to "
+      "1000000");
+  EXPECT_EQ(
+      complaint({{"partial_rotary_factor", 0.2}}),
+      "partial_rotary_factor turns 3 numbers of a head, expected an even "
+      "number");
+  EXPECT_EQ(
+      complaint(
+          {{"rope_scaling",
+            {{"type", "longrope"}, {"long_factor", {1.0, 2.0}}}}}),
+      "rope_scaling.long_factor has 2 numbers, expected 8, one a pair of the "
+      "16 turned");
+}
+
+TEST(ReadSpec, ReadsRopeParametersOfNewerFiles) {
+  const auto c = read(
+      {{"rope_parameters",
+        {{"rope_theta", 5e5}, {"rope_type", "linear"}, {"factor", 4}}}});
+  const auto& rope = *attention(c).rope;
+  EXPECT_EQ(rope.theta, 5e5);
+  EXPECT_EQ(rope.factor, 4);
+  EXPECT_EQ(rope.scaling, RopeSpec::Scaling::kLinear);
+}
+
+const json::object kLlama3 = {
+    {"rope_type", "llama3"},
+    {"factor", 32},
+    {"low_freq_factor", 1},
+    {"high_freq_factor", 4},
+    {"original_max_position_embeddings", 4096}};
+
+TEST(ReadSpec, MergesOldAndNewRopeSettings) {
+  auto rope = *attention(read(
+                             {{"rope_scaling", kLlama3},
+                              {"rope_parameters", {{"rope_theta", 5e5}}}}))
+                   .rope;
+  EXPECT_EQ(rope.theta, 5e5);
+  EXPECT_EQ(rope.factor, 32);
+  EXPECT_EQ(rope.scaling, RopeSpec::Scaling::kLlama3);
+  rope = *attention(read(
+                        {{"rope_theta", 7e5},
+                         {"rope_scaling", {{"factor", 8}}},
+                         {"rope_parameters", kLlama3}}))
+              .rope;
+  EXPECT_EQ(rope.theta, 7e5);
+  EXPECT_EQ(rope.factor, 8); // the older goes first
+  EXPECT_EQ(rope.original_positions, 4096);
+  rope = *attention(read(
+                        {{"rope_theta", 7e5},
+                         {"rope_parameters", {{"rope_theta", 5e5}}}}))
+              .rope;
+  EXPECT_EQ(rope.theta, 5e5);
+}
+
+TEST(ReadSpec, RefusesRopeSettingsThatWouldBeLost) {
+  EXPECT_EQ(
+      complaint(
+          {{"rope_parameters",
+            {{"full_attention", {{"rope_theta", 5e5}}},
+             {"sliding_attention", {{"rope_theta", 1e4}}}}}}),
+      "rope_parameters has settings for full_attention, expected one set for "
+      "all layers");
+  EXPECT_EQ(
+      complaint({{"rope_scaling", {{"factor", 8}}}}),
+      "rope_scaling.factor is 8, expected 1, as the type is default");
+  EXPECT_EQ(
+      complaint(
+          {{"rope_scaling",
+            {{"type", "linear"}, {"rope_type", "llama3"}, {"factor", 8}}}}),
+      "rope_scaling.type is \"linear\", expected llama3, as rope_type");
+  EXPECT_EQ(
+      complaint({{"rope_parameters", {{"llama_4_scaling_beta", 0.1}}}}),
+      "rope_parameters.llama_4_scaling_beta is not a known setting");
+  EXPECT_EQ(
+      complaint({{"rope_scaling", 2}}),
+      "rope_scaling is 2, expected an object");
+}
+
+TEST(ReadSpec, SlidesWhereLayersSaySoAndInEveryMistral) {
+  EXPECT_EQ(
+      windows(read({{"model_type", "mistral"}, {"sliding_window", 32}})),
+      (std::vector<int>{32, 32}));
+  EXPECT_EQ(windows(read({{"sliding_window", 32}})), (std::vector<int>{0, 0}));
+  const json::array types = {"sliding_attention", "full_attention"};
+  EXPECT_EQ(
+      windows(read({{"sliding_window", 32}, {"layer_types", types}})),
+      (std::vector<int>{32, 0}));
+  EXPECT_EQ(
+      complaint({{"layer_types", types}}),
+      "sliding_window is missing, expected an integer from 1 to 134217728");
+  EXPECT_EQ(
+      complaint({{"layer_types", {"full_attention"}}}),
+      "layer_types has 1 entries, expected 2");
+}
+
+TEST(Rope, ScalesFrequenciesAsLlama3Does) {
+  const RopeSpec plain{.width = 64, .theta = 500000};
+  RopeSpec scaled = plain;
+  scaled.scaling = RopeSpec::Scaling::kLlama3;
+  scaled.factor = 8;
+  const auto before = rope_frequencies(plain);
+  const auto after = rope_frequencies(scaled);
+  EXPECT_EQ(after.front(), before.front());         // fast turns stay
+  EXPECT_FLOAT_EQ(after.back(), before.back() / 8); // slow ones slow down
+  for (size_t i = 0; i < before.size(); ++i) {
+    EXPECT_LE(after[i], before[i]);
+    EXPECT_GE(after[i], before[i] / 8.0001f);
+  }
+}
+
+} // namespace
+} // namespace parallm

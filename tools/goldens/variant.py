@@ -1,0 +1,26 @@
+"""What a line of the tables says about a checkpoint."""
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mlx.core as mx
+
+
+def without(config, *keys):
+    return {key: value for key, value in config.items() if key not in keys}
+
+
+def as_mlx_lm_names_them(tensors, config):
+    return tensors
+
+
+@dataclass(frozen=True)
+class Variant:
+    config: dict
+    dtype: mx.Dtype = mx.bfloat16
+    # (tensors by mlx-lm's names, config) -> what the file holds
+    layout: Callable = as_mlx_lm_names_them
+    shards: int = 1
+
+    @property
+    def is_of_mlx(self):
+        return self.layout is as_mlx_lm_names_them
