@@ -4,6 +4,7 @@
 Usage: run_tests.py STAGE...   (checks, dev, tsan, release; see ./test)
 Each program writes a JUnit-style report; the last line is the sum.
 """
+import concurrent.futures
 import os
 import pathlib
 import subprocess
@@ -44,11 +45,18 @@ class Count:
         self.failed += 1
         self.failures.append(name)
 
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.failures += other.failures
+        self.skips += other.skips
 
-def run(command, report, count, label):
+
+def run(command, report, label):
     """Runs one program; its report tells the cases, its exit code the rest."""
     start = time.monotonic()
-    before = count.failed
+    count = Count()
     try:
         done = subprocess.run(
             command, cwd=ROOT, env={**os.environ, **SANITIZERS},
@@ -64,13 +72,21 @@ def run(command, report, count, label):
     elif not report and code == 0:
         count.passed += 1
     # pytest says 5 when it found nothing to run: that is a failure here too.
-    if code != 0 and count.failed == before:
+    if code != 0 and not count.failed:
         count.fail(f"{label} (exit code {code})")
-    if count.failed > before:
-        print(output[-12000:])
+    shown = output[-12000:] + "\n" if count.failed else ""
     seconds = time.monotonic() - start
-    verdict = "ok" if count.failed == before else "FAILED"
-    print(f"{verdict:7} {label:40} {seconds:6.1f} s", flush=True)
+    verdict = "FAILED" if count.failed else "ok"
+    print(f"{shown}{verdict:7} {label:40} {seconds:6.1f} s\n", end="",
+          flush=True)
+    return count
+
+
+def run_side_by_side(runs, count):
+    """(command, report, label) each; one a processor."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for part in pool.map(lambda each: run(*each), runs):
+            count.add(part)
 
 
 def checks(count, _):
@@ -79,26 +95,32 @@ def checks(count, _):
         tool, *rest = name.split()
         path = ROOT / "tools" / tool
         prefix = [sys.executable] if tool.endswith(".py") else ["bash"]
-        run([*prefix, str(path), *rest], None, count, f"checks/{tool}")
+        count.add(run([*prefix, str(path), *rest], None, f"checks/{tool}"))
 
 
 # One thread each and minutes long under ThreadSanitizer; dev runs them.
 ONLY_IN_DEV = {"text_test": "-*Real*:TokenizerGoldens.*:ChatTemplateGoldens.*"}
 
 
-def programs(stage, count, folder):
-    for program in sorted((ROOT / "build" / stage / "bin").glob("*_test")):
-        report = folder / f"{stage}-{program.name}.xml"
-        left_out = ONLY_IN_DEV.get(program.name) if stage == "tsan" else None
-        run([str(program), f"--gtest_output=xml:{report}",
-             f"--gtest_filter={left_out or '*'}"], report, count,
+def program_run(stage, program, folder):
+    report = folder / f"{stage}-{program.name}.xml"
+    left_out = ONLY_IN_DEV.get(program.name) if stage == "tsan" else None
+    return ([str(program), f"--gtest_output=xml:{report}",
+             f"--gtest_filter={left_out or '*'}"], report,
             f"{stage}/{program.name}")
 
 
+def programs(stage, count, folder):
+    found = sorted((ROOT / "build" / stage / "bin").glob("*_test"))
+    run_side_by_side(
+        [program_run(stage, program, folder) for program in found], count)
+
+
 def fuzzers(count):
-    for program in sorted((ROOT / "build/dev/bin").glob("*_fuzz")):
-        run([str(program), "--seconds", str(FUZZ_SECONDS)], None, count,
-            f"dev/{program.name}")
+    found = sorted((ROOT / "build/dev/bin").glob("*_fuzz"))
+    run_side_by_side(
+        [([str(program), "--seconds", str(FUZZ_SECONDS)], None,
+          f"dev/{program.name}") for program in found], count)
 
 
 def dev(count, folder):
@@ -114,9 +136,9 @@ def release(count, folder):
     programs("release", count, folder)
     for suite in ("server", "builtin_models"):
         report = folder / f"{suite}.xml"
-        run([sys.executable, "-m", "pytest", "-q", f"tests/{suite}",
-             f"--junitxml={report}", "-p", "no:cacheprovider"],
-            report, count, f"release/{suite}")
+        count.add(run([sys.executable, "-m", "pytest", "-q",
+                       f"tests/{suite}", f"--junitxml={report}", "-p",
+                       "no:cacheprovider"], report, f"release/{suite}"))
 
 
 def main(stages):
