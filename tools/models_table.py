@@ -22,7 +22,7 @@ For each family tiny random checkpoints of awkward sizes, made by
 `tools/make_goldens.py`, are compared with mlx-lm 0.32.2 in float32: the logits
 of every position of prompts of 1, 7 and 39 tokens, and 64 greedy tokens after
 the last, in chunks and beside a neighbour. The error is the largest difference
-of a logit, relative to the range of the logits; at most 2e-4 passes.
+of a logit, relative to the range of the logits; at most 2e-5 passes.
 
 | model_type | checkpoints | layers | heads / kv heads | largest error | variants | packed as |
 |---|---|---|---|---|---|---|

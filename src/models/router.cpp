@@ -96,9 +96,8 @@ Router::Router(
           arch.quantization),
       correction_(
           spec.router.correction
-              ? std::optional(mx::astype(
-                    ck.take(at + ".e_score_correction_bias", {spec.experts}),
-                    mx::float32))
+              ? std::optional(ck.take_float32(
+                    at + ".e_score_correction_bias", {spec.experts}))
               : std::nullopt) {
 }
 

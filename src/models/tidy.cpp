@@ -94,8 +94,9 @@ void halve(
   for (const char* tensor : kTensors) {
     if (ck.has(module + tensor)) {
       const auto halves = mx::split(ck.pull(module + tensor), 2, axis);
-      ck.put(first + tensor, halves[0]);
-      ck.put(second + tensor, halves[1]);
+      // Kernels read rows as they lie: views would be copied in every step.
+      ck.put(first + tensor, mx::contiguous(halves[0]));
+      ck.put(second + tensor, mx::contiguous(halves[1]));
     }
   }
 }

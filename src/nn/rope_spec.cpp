@@ -208,6 +208,7 @@ void read_yarn(const RopeReader& rope, RopeSpec& spec) {
   const double all = yarn_magnitude(spec.factor, of_all);
   spec.amplitude =
       yarn_magnitude(spec.factor, rope.number("mscale", 1, 0)) / all;
+  spec.amplitude = rope.number("attention_factor", spec.amplitude, 1e-6);
   spec.score_scale = of_all > 0 ? all * all : 1;
 }
 

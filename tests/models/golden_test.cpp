@@ -117,10 +117,16 @@ TEST_P(Golden, HasTheLogitsOfMlxLm) {
     const float error =
         max_difference(decoder.step({{prompt.tokens, 0, 0}}), prompt.logits) /
         range(prompt.logits);
-    EXPECT_LT(error, 2e-4f) << prompt.tokens.size() << " tokens";
+    EXPECT_LT(error, 2e-5f) << prompt.tokens.size() << " tokens";
     worst = std::max(worst, error);
   }
   RecordProperty("error", fmt::format("{:.3g}", worst)); // for docs/MODELS.md
+}
+
+bool has_experts(const ArchSpec& arch) {
+  return std::ranges::any_of(arch.layers, [](const LayerSpec& layer) {
+    return std::holds_alternative<MoeSpec>(layer.feed_forward);
+  });
 }
 
 // In the checkpoint's own type rounding is coarse, but not wild; where a router
@@ -131,10 +137,13 @@ TEST_P(Golden, ComesCloseInItsOwnType) {
   const auto prompt = prompts().back();
   Decoder decoder(*model, 1);
   const auto logits = decoder.step({{prompt.tokens, 0, 0}});
-  auto difference = mx::mean(mx::abs(logits - prompt.logits));
-  EXPECT_LT(
-      difference.item<float>(),
-      (brain ? 0.03f : 0.006f) * range(prompt.logits));
+  const float width = range(prompt.logits);
+  auto mean = mx::mean(mx::abs(logits - prompt.logits));
+  EXPECT_LT(mean.item<float>(), (brain ? 0.03f : 0.006f) * width);
+  if (!has_experts(read_model_facts(GetParam().checkpoint).arch)) {
+    EXPECT_LT(
+        max_difference(logits, prompt.logits), (brain ? 0.2f : 0.02f) * width);
+  }
 }
 
 std::vector<int32_t> part(

@@ -5,7 +5,8 @@ namespace parallm {
 
 // GLM 4: norms before and after both parts, half of a head turns.
 ArchSpec read_glm4(const ConfigJson& json) {
-  ArchSpec spec = read_llama(json);
+  ArchSpec spec =
+      read_llama(json.with_defaults(R"({"partial_rotary_factor": 0.5})"));
   spec.names.attended_norm = "post_self_attn_layernorm";
   spec.names.mlp_done_norm = "post_mlp_layernorm";
   const bool adjacent = json.flag_or("rope_traditional", true);

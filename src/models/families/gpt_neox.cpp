@@ -21,9 +21,10 @@ void rename_modules(Checkpoint& ck, const ArchSpec&) {
 // its own norm; queries, keys and values of a head lie together.
 ArchSpec read_gpt_neox(const ConfigJson& json) {
   ArchSpec spec = read_llama(
-      json, {.norm_eps = "layer_norm_eps",
-             .activation = nullptr,
-             .rope = {.theta = "rotary_emb_base", .partial = "rotary_pct"}});
+      json.with_defaults(R"({"rotary_pct": 0.25})"),
+      {.norm_eps = "layer_norm_eps",
+       .activation = nullptr,
+       .rope = {.theta = "rotary_emb_base", .partial = "rotary_pct"}});
   spec.norm.kind = NormKind::kLayer;
   spec.norm.bias = true;
   spec.parallel = json.flag_or("use_parallel_residual", true);

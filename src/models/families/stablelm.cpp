@@ -22,7 +22,9 @@ void join_head_norms(Checkpoint& ck, const ArchSpec& spec) {
 // StableLM 2: a Llama with LayerNorm, a quarter of each head turned, and
 // perhaps both parts side by side.
 ArchSpec read_stablelm(const ConfigJson& json) {
-  ArchSpec spec = read_llama(json, {.norm_eps = "layer_norm_eps"});
+  ArchSpec spec = read_llama(
+      json.with_defaults(R"({"partial_rotary_factor": 0.25})"),
+      {.norm_eps = "layer_norm_eps"});
   spec.norm.kind = NormKind::kLayer;
   spec.norm.bias = true;
   spec.parallel = json.flag_or("use_parallel_residual", false);
