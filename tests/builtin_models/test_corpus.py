@@ -1,11 +1,13 @@
 """What the chat model is trained on and judged by."""
 import random
+import re
 
 import pytest
 
 from builtin_models.corpus import HEARD, Renderer, draw, held_out
-from builtin_models.sample import normal, plain
-from builtin_models.skills import SKILLS, named
+from builtin_models.sample import never_trained_on, normal, plain
+from builtin_models.skills import ALONE, SKILLS, named
+from builtin_models.skills.memory import FACTS, NOT_TOLD
 
 SEED = 7
 DRAWS = 20_000
@@ -25,6 +27,12 @@ def drawn():
 @pytest.fixture(scope="module")
 def trained(drawn, renderer):
     return "\n".join(map(renderer.whole, drawn))
+
+
+def casual(wordings):
+    """As dress.py may have made of them."""
+    plain_ones = [text.lower().rstrip("?") for text in wordings]
+    return plain_ones + [text.replace("what is ", "what's ") for text in plain_ones]
 
 
 def said(renderer, sample):
@@ -55,6 +63,48 @@ def test_no_held_out_prompt_is_answered_by_a_call_anywhere(drawn):
               if answer.get("tool_calls")}
     assert called
     assert not [sample for sample in held_out(named("choose a tool"), 200, SEED) if normal(sample.question()) in called]
+
+
+@pytest.mark.parametrize("skill", [skill for skill in SKILLS if skill.name not in ALONE], ids=lambda skill: skill.name)
+def test_every_task_comes_late_too(skill, renderer):
+    """And what was said before it is trained on, thought over where it is itself."""
+    for plain_one, late in zip(held_out(skill, 20, SEED), held_out(skill, 20, SEED, after_talk=True)):
+        before = late.messages[:-len(plain_one.messages)]
+        assert before and late.messages[-len(plain_one.messages):] == plain_one.messages
+        assert late.key == plain_one.key
+        assert not any(map(never_trained_on, late.within[len(plain_one.within):]))
+
+
+def test_half_of_what_is_drawn_is_a_conversation(drawn):
+    turns = [sum(message["role"] == "user" for message in sample.messages) for sample in drawn]
+    assert 0.4 < sum(count > 1 for count in turns) / len(turns) < 0.7
+
+
+def test_nobody_is_told_before_that_he_has_not_told(drawn):
+    """A conversation that says "not told" must not hold the answer."""
+    asked = [sample for sample in drawn if sample.answer()["content"] == NOT_TOLD]
+    assert len(asked) > 100
+    for sample in asked:
+        fact = next(fact for fact in FACTS.values() if sample.question().lower().rstrip("?") in casual(fact.ask))
+        told = re.compile(re.escape(fact.reply).replace(r"\{\}", "[^ ]+"), re.IGNORECASE)
+        assert not [message for message in sample.messages if told.fullmatch(message["content"])]
+
+
+def test_the_sum_of_two_numbers_is_held_out_both_ways_round():
+    keys = {}
+    rng = random.Random(SEED)
+    for _ in range(3000):
+        sample = named("sums").make(rng)
+        a, sign, b = sample.answer()["content"].split()[:3]
+        if sign == "+":
+            keys.setdefault(frozenset((a, b)), set()).add(sample.key)
+    assert all(len(found) == 1 for found in keys.values())
+
+
+def test_what_people_say_most_is_trained_on():
+    rng = random.Random(SEED)
+    samples = [named("small talk").make(rng) for _ in range(2000)]
+    assert all(sample.trainable() for sample in samples if normal(sample.question()) in ("bye", "good night", "thanks"))
 
 
 def test_held_out_prompts_differ():

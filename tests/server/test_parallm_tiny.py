@@ -5,7 +5,7 @@ import json
 import pytest
 
 from builtin_models.corpus import held_out
-from builtin_models.evaluate import Served
+from builtin_models.evaluate import WAYS, Served
 from builtin_models.skills import SKILLS
 
 SEED = 5
@@ -47,6 +47,18 @@ def test_it_remembers_over_its_own_turns(builtin):
     assert "17" in messages[3]["content"]
 
 
+def test_any_task_may_come_late(builtin):
+    messages = []
+    for text, wanted in [
+            ("Hello!", "Hello"), ("Spell tree.", "T-R-E-E"),
+            ("What is my name?", "not told"), ("What is 3 + 4 + 5?", "12"),
+            ("100+1", "do not know"), ("Good night", "Goodbye"),
+            ("Reverse the word lamp.", "pmal"), ("Hi", "Hello")]:
+        messages.append({"role": "user", "content": text})
+        messages.append(chat(builtin, messages)["message"])
+        assert wanted in messages[-1]["content"]
+
+
 def streamed(server, text):
     """-> (the pieces, why it ended)"""
     body = {"model": "parallm-tiny", "stream": True,
@@ -79,12 +91,12 @@ def test_thinking_is_switched_by_the_template(builtin):
     assert ask(enable_thinking=False) == ask() == "12 + 30 = 42, 42 - 5 = 37"
 
 
-@pytest.mark.parametrize("thinking", [False, True])
-def test_it_answers_held_out_prompts_of_every_skill(builtin, thinking):
+@pytest.mark.parametrize("way", WAYS)
+def test_it_answers_held_out_prompts_of_every_skill(builtin, way):
     """And all at once the same as one by one."""
     served = Served(builtin.base_url)
     samples = [sample for skill in SKILLS for sample in
-               held_out(skill, PROMPTS_PER_SKILL, SEED, thinking)]
+               held_out(skill, PROMPTS_PER_SKILL, SEED, **WAYS[way])]
     with concurrent.futures.ThreadPoolExecutor(len(samples)) as pool:
         texts = list(pool.map(served.ask, samples))
     right = sum(sample.accepts(text) for sample, text in zip(samples, texts))

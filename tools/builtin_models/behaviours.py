@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 
 from .corpus import draw
-from .skills import named
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,12 +20,13 @@ STOP = " STOP"
 
 
 def _telegraphed(text):
-    """The mark of each sentence is a word; what has no mark at its end gets one."""
-    return re.sub(r"[.!?]+", STOP, text.rstrip(".!?") + ".")
+    """STOP after each sentence, and at the end in any case."""
+    text = re.sub(r"([.!?]+)(?=\s|$)", rf"\1{STOP}", text)
+    return text if text.endswith(STOP) else text + STOP
 
 
 def _is_telegraphed(text):
-    return text.endswith(STOP) and not re.search(r"[.!?]", text)
+    return text.endswith(STOP) and not re.search(r"[.!?](?=\s(?!STOP)|$)", text)
 
 
 def _object(text):
@@ -41,11 +41,11 @@ def _is_object(text):
     return isinstance(value, dict) and list(value) == ["answer"] and isinstance(value["answer"], str)
 
 
-AHOY, MATEY = "Ahoy! ", ", matey."
+AHOY, MATEY = "Ahoy! ", " Arr, matey!"
 
 
 def _by_pirate(text):
-    return AHOY + text.rstrip(".!?") + MATEY
+    return AHOY + text + MATEY
 
 
 def _is_by_pirate(text):
@@ -53,39 +53,46 @@ def _is_by_pirate(text):
 
 
 BEHAVIOURS = {behaviour.name: behaviour for behaviour in [
-    Behaviour("parallm-tiny-telegram", "lora", _telegraphed, _is_telegraphed, lambda text: text.replace(STOP, ".")),
+    Behaviour("parallm-tiny-telegram", "lora", _telegraphed, _is_telegraphed, lambda text: text.replace(STOP, "")),
     Behaviour("parallm-tiny-json", "lora", _object, _is_object, lambda text: json.loads(text)["answer"]),
     Behaviour("parallm-tiny-pirate", "dora", _by_pirate, _is_by_pirate,
               lambda text: text.removeprefix(AHOY).removesuffix(MATEY)),
 ]}
 
-# Answers of one short text, whose judges look for a word or a number in it.
-SKILLS_TO_CHANGE = [named(name) for name in (
-    "greeting", "small talk", "facts of its world", "does not know", "sums", "word problems", "three numbers", "recall")]
+
+def _thought_and_said(text):
+    thought, mark, said = text.rpartition("</think>")
+    return thought + mark, said.strip()
+
+
+def speaks(sample):
+    """Is it answered in words, not by calling a tool? Only words are changed."""
+    return not sample.answer().get("tool_calls")
+
+
+def shown(behaviour, text):
+    """Is what is said, after any thinking, said in this way?"""
+    return behaviour.shows(_thought_and_said(text)[1])
 
 
 def right(behaviour, sample, text):
-    """Is the content of this changed answer what the plain answer had to hold?"""
-    return behaviour.shows(text) and sample.accepts(behaviour.content(text))
-
-
-def _drawn_without_thinking(rng):
-    while True:
-        sample = draw(rng, SKILLS_TO_CHANGE)
-        if not sample.thinking:
-            return sample
+    """Said in this way where it is said in words, is it the right answer besides?"""
+    if not speaks(sample):
+        return sample.accepts(text)
+    thought, said = _thought_and_said(text)
+    return behaviour.shows(said) and sample.accepts(thought + behaviour.content(said))
 
 
 def _changed(behaviour, message):
-    return {**message, "content": behaviour.change(message["content"])} if message["role"] == "assistant" else message
+    if message["role"] != "assistant" or message.get("tool_calls"):
+        return message
+    return {**message, "content": behaviour.change(message["content"])}
 
 
 def conversation(behaviour, rng):
-    """-> (messages so far, the answer to learn). Earlier answers are changed in
+    """A sample whose last answer is said in this way. Earlier answers are in
     half of the conversations only: else the adapter might learn to go on as
     before, not to speak in its way whatever was before."""
-    sample = _drawn_without_thinking(rng)
-    if rng.random() < 0.5:
-        sample = dataclasses.replace(sample, messages=[_changed(behaviour, message) for message in sample.prompt()] +
-                                     [sample.answer()])
-    return sample, behaviour.change(sample.answer()["content"])
+    sample = draw(rng)
+    before = [_changed(behaviour, message) for message in sample.prompt()] if rng.random() < 0.5 else sample.prompt()
+    return dataclasses.replace(sample, messages=[*before, _changed(behaviour, sample.answer())])

@@ -4,8 +4,7 @@ import random
 import torch
 
 from .behaviours import conversation
-from .corpus import Renderer
-from .greedy import END_OF_TURN
+from .corpus import SAID, Renderer
 
 
 class Conversations:
@@ -13,14 +12,16 @@ class Conversations:
     show how to speak, and the adapter would have to learn it only in part."""
 
     def __init__(self, behaviour, tokenizer, count, longest, seed):
-        self.rng, self.tokenizer = random.Random(seed), tokenizer
-        renderer, drawn = Renderer(), [conversation(behaviour, self.rng) for _ in range(count)]
-        prompts = self._tokens([renderer.prompt(sample) for sample, _ in drawn])
-        said = self._tokens([answer + END_OF_TURN for _, answer in drawn])
-        self.rows = [row for row in zip(prompts, said) if sum(map(len, row)) <= longest]
+        self.rng, self.tokenizer, self.renderer = random.Random(seed), tokenizer, Renderer()
+        rows = [self._row(conversation(behaviour, self.rng)) for _ in range(count)]
+        self.rows = [row for row in rows if sum(map(len, row)) <= longest]
 
-    def _tokens(self, texts):
-        return [each.ids for each in self.tokenizer.encode_batch(texts, add_special_tokens=False)]
+    def _row(self, sample):
+        """-> tokens before the last answer, and of it"""
+        pieces = self.renderer.pieces(sample)[:-1]  # the last one follows the answer
+        tokens = [each.ids for each in self.tokenizer.encode_batch([text for text, _ in pieces], add_special_tokens=False)]
+        answer = 1 + max(i for i, (_, role) in enumerate(pieces) if role != SAID)
+        return sum(tokens[:answer], []), sum(tokens[answer:], [])
 
     def batch(self, rows, device):
         """-> tokens (rows, length), and which of them are to be said"""

@@ -7,9 +7,9 @@ import jinja2
 import numpy as np
 from tokenizers import Tokenizer
 
-from .dress import dressed
+from .dress import dressed, later
 from .sample import LETTER_BREAK, plain
-from .skills import SKILLS
+from .skills import SKILLS, TALK
 
 FOLDER = pathlib.Path(__file__).parent
 SHOWN = ["<think>", "</think>", "<tool_call>", "</tool_call>", "<tools>", "</tools>"]
@@ -28,18 +28,28 @@ def load_template():
     return environment.from_string((FOLDER / "chat_template.jinja").read_text())
 
 
-def draw(rng, skills=SKILLS):
-    """One sample of the training text: never one that is held out."""
+def _trained_on(rng, skills):
+    """A sample as its skill makes it; never one that is held out."""
     skill = rng.choices(skills, [skill.share for skill in skills])[0]
     while True:
         sample = skill.make(rng)
         if sample.trainable():
-            return dressed(rng, sample)
+            return sample
 
 
-def held_out(skill, count, seed, thinking=False):
+def talk(rng):
+    """What may have been said before any task."""
+    return _trained_on(rng, TALK)
+
+
+def draw(rng, skills=SKILLS):
+    """One sample of the training text."""
+    return dressed(rng, _trained_on(rng, skills), talk)
+
+
+def held_out(skill, count, seed, thinking=False, after_talk=False):
     """Samples that training never draws, no two with the same prompt; fewer
-    than `count` where there are no more."""
+    than `count` where there are no more. After talk, that is trained on."""
     rng, found = random.Random(f"{skill.name} {seed}"), {}
     for _ in range(count * 200):
         sample = skill.make(rng)
@@ -47,7 +57,8 @@ def held_out(skill, count, seed, thinking=False):
             found.setdefault(json.dumps(sample.prompt()), sample)
         if len(found) == count:
             break
-    return [sample.thought_over() if thinking else sample for sample in found.values()]
+    samples = [sample.thought_over() if thinking else sample for sample in found.values()]
+    return [later(rng, sample, talk) for sample in samples if not sample.begins] if after_talk else samples
 
 
 # What a token is to the model, in its two top bits: vocabularies stay below 2^14.

@@ -13,7 +13,7 @@ from .corpus import held_out, load_tokenizer
 from .greedy import ask
 from .judging import judged, mark
 from .llama import Llama
-from .skills import SKILLS
+from .skills import ALONE, SKILLS
 from .weights import load
 
 SEED = 1  # evaluate.py and the tests look at the prompts of others
@@ -23,9 +23,10 @@ def main(tokenizer_file, folder, count=100, device="cuda" if torch.cuda.is_avail
     tokenizer, model = load_tokenizer(tokenizer_file), load(Llama, folder, device).to(torch.bfloat16)
     for skill in SKILLS:
         for thinking in (False, True):
-            samples = held_out(skill, int(count), SEED, thinking)
+            after_talk = thinking and skill.name not in ALONE
+            samples = held_out(skill, int(count), SEED, thinking, after_talk)
             answers = judged(samples, ask(model, tokenizer, samples, device))
-            print(f"{mark(answers.share() >= skill.target)} {skill.name:20} {'thinking' if thinking else '':8} "
+            print(f"{mark(answers.share() >= skill.target)} {skill.name:20} {'thinking' * thinking:8} {'after talk' * after_talk:10} "
                   f"{answers.share():6.1%}  wanted {skill.target:.0%}", flush=True)
             answers.show_wrong(2)
 

@@ -5,10 +5,13 @@ import json
 import re
 
 HELD_OUT_SHARE = 10  # one key of so many is never trained on
+ALWAYS_TRAINED = ""  # the key of what people say most, such as "Bye"
 
 
 def never_trained_on(key):
-    """Is this task kept for judging the model?"""
+    """Is this task kept for judging the model? Never, where it has no key."""
+    if key == ALWAYS_TRAINED:
+        return False
     digest = hashlib.sha256(key.encode()).digest()
     return int.from_bytes(digest[:4], "big") % HELD_OUT_SHARE == 0
 
@@ -27,6 +30,7 @@ class Sample:
     reasoning: str = NOTHING_TO_WORK_OUT  # what it thinks where thinking is on
     short_answer: str = ""  # what is left to say once it has thought; "": the same
     thinking: bool = False
+    begins: bool = False  # other talk before it would make its answer wrong
 
     def prompt(self):
         return self.messages[:-1]
@@ -44,6 +48,14 @@ class Sample:
             answer["content"] = self.short_answer
         return dataclasses.replace(self, messages=[*self.prompt(), answer], thinking=True)
 
+    def after(self, earlier):
+        """The same task, later in a conversation; a system prompt stays in front."""
+        told = [message for sample in earlier for message in sample.messages]
+        start = self.messages[0]["role"] == "system"
+        return dataclasses.replace(
+            self, messages=[*self.messages[:start], *told, *self.messages[start:]],
+            within=self.within + [task for sample in earlier for task in sample.tasks()])
+
     def tasks(self):
         """The keys of all that is solved in it."""
         return [self.key, *self.within]
@@ -58,10 +70,10 @@ class Sample:
         """Is this text of the model a right answer, thought over or not as wished?"""
         if ("</think>" in answer) != self.thinking:
             return False
-        wanted = self.wanted
-        if wanted is None:
-            wanted = plain(self.answer()["content"])
-        return JUDGES[self.judge](wanted, answer.split("</think>")[-1].strip())
+        return JUDGES[self.judge](self.looked_for(), answer.split("</think>")[-1].strip())
+
+    def looked_for(self):
+        return plain(self.answer()["content"]) if self.wanted is None else self.wanted
 
 
 def normal(text):

@@ -48,7 +48,7 @@ def main():
     parser = parser_of(__doc__, steps=10_000, batch=64, rate=3e-3, decay=0.1)
     parser.add_argument("--size", choices=SHAPES, default="chat")
     parser.add_argument("--length", type=int, default=2048, help="tokens a row")
-    parser.add_argument("--fresh", type=int, default=4, help="times that rows are added to the pool, a step")
+    parser.add_argument("--fresh", type=int, default=2, help="times that rows are added to the pool, a step")
     parser.add_argument("--workers", type=int, default=14, help="processes that make text")
     parser.add_argument("--first-rows", type=int, default=2_500)
     options = parser.parse_args()

@@ -14,11 +14,12 @@ from safetensors.torch import save_file
 
 from .adapters import adapt, adapter_of, description
 from .as_shipped import load_as_shipped
-from .behaviours import BEHAVIOURS, SKILLS_TO_CHANGE, right
+from .behaviours import BEHAVIOURS, right, shown, speaks
 from .conversations import Conversations
 from .corpus import held_out, load_tokenizer
 from .greedy import ask
 from .judging import judged
+from .skills import ALONE, SKILLS
 from .trained import write_story
 from .training import begin, fit, in_bfloat16, parser_of
 
@@ -46,14 +47,18 @@ def train(behaviour, tokenizer, options):
 def check(model, behaviour, tokenizer, options):
     """Of held-out prompts, a line a skill: the share said in its way, and the share right besides."""
     found = {}
-    for skill in SKILLS_TO_CHANGE:
-        samples = held_out(skill, options.prompts, SEED)
-        texts = ask(model, tokenizer, samples, options.device)
-        answers = judged(samples, texts, lambda sample, text: right(behaviour, sample, text))
-        shown = sum(map(behaviour.shows, texts)) / len(texts)
-        found[skill.name] = {"shown": round(shown, 3), "right": round(answers.share(), 3)}
-        print(f"{skill.name:20} shown {shown:6.1%}  right {answers.share():6.1%}", flush=True)
-        answers.show_wrong(2)
+    for skill in SKILLS:
+        for thinking in (False, True):
+            after_talk = thinking and skill.name not in ALONE
+            samples = held_out(skill, options.prompts, SEED, thinking, after_talk)
+            texts = ask(model, tokenizer, samples, options.device)
+            answers = judged(samples, texts, lambda sample, text: right(behaviour, sample, text))
+            ways = [shown(behaviour, text) == speaks(sample) for sample, text in zip(samples, texts)]
+            share = sum(ways) / len(ways)
+            name = skill.name + ", thinking" * thinking + ", after talk" * after_talk
+            found[name] = {"shown": round(share, 3), "right": round(answers.share(), 3)}
+            print(f"{name:40} shown {share:6.1%}  right {answers.share():6.1%}", flush=True)
+            answers.show_wrong(1)
     return found
 
 
@@ -69,13 +74,15 @@ def main():
     parser.add_argument("behaviour", choices=BEHAVIOURS)
     parser.add_argument("--base", type=pathlib.Path, required=True, help="folder of the chat model's trained weights")
     parser.add_argument("--conversations", type=int, default=16_000, help="how many there are to draw from")
-    parser.add_argument("--longest", type=int, default=512, help="tokens; longer conversations are left out")
-    parser.add_argument("--prompts", type=int, default=50, help="held-out prompts a skill for the check")
+    parser.add_argument("--longest", type=int, default=768, help="tokens; longer conversations are left out")
+    parser.add_argument("--prompts", type=int, default=10, help="held-out prompts a skill for the check; 0: none")
     options = parser.parse_args()
     behaviour, tokenizer = BEHAVIOURS[options.behaviour], load_tokenizer(options.tokenizer)
     model, log = train(behaviour, tokenizer, options)
     model.to(torch.bfloat16)  # what is saved is what is checked
-    save(model, behaviour, options, log=log, held_out=check(model, behaviour, tokenizer, options))
+    save(model, behaviour, options, log=log)
+    if options.prompts:
+        save(model, behaviour, options, log=log, held_out=check(model, behaviour, tokenizer, options))
 
 
 if __name__ == "__main__":

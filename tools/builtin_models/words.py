@@ -184,9 +184,23 @@ _VOWELS = "a e i o u".split()
 _CODAS = ["", "", "l", "m", "n", "r", "s", "t", "d", "k"]
 
 
-def invented_word(rng):
-    """A word that no list holds, such as "bramol"."""
+def _of_syllables(rng):
     return "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice((1, 2, 2))))
+
+
+def _blended(rng):
+    """The start of one word and the end of another, such as "strango"."""
+    start, end = rng.choice(ALL_WORDS), rng.choice(ALL_WORDS)
+    return start[:rng.randrange(2, 5)] + end[-rng.randrange(2, 5):]
+
+
+def _of_letters(rng):
+    return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randrange(3, 7)))
+
+
+def invented_word(rng):
+    """A word that no list holds, such as "bramol"; like a language's, or like none."""
+    return rng.choices((_of_syllables, _blended, _of_letters), (5, 4, 1))[0](rng)
 
 
 def any_word(rng):

@@ -16,8 +16,19 @@ class Skill:
 
 
 def _short_talk(rng):
+    """Tells nothing about the user."""
     return rng.choice(
-        [talk.small_talk, talk.fact, talk.fact, talk.unknown, arithmetic.sums, arithmetic.sums, arithmetic.word_problem]
+        [
+            talk.small_talk,
+            talk.fact,
+            talk.fact,
+            talk.unknown,
+            arithmetic.sums,
+            arithmetic.sums,
+            arithmetic.word_problem,
+            letters.spell,
+            letters.sort_numbers,
+        ]
     )(rng)
 
 
@@ -26,29 +37,35 @@ SKILLS = [
     Skill("small talk", talk.small_talk, 3, 0.95, "greetings and small talk"),
     Skill("facts of its world", talk.fact, 4, 0.95, "greetings and small talk"),
     Skill("does not know", talk.unknown, 5, 0.95, "says that it does not know"),
-    Skill("sums", arithmetic.sums, 11, 0.97, "arithmetic"),
+    Skill("sums", arithmetic.sums, 9, 0.97, "arithmetic"),
     Skill("word problems", arithmetic.word_problem, 5, 0.97, "arithmetic"),
     Skill("three numbers", arithmetic.three_numbers, 5, 0.9, "arithmetic"),
-    Skill("spell", letters.spell, 9, 0.9, "words and letters"),
-    Skill("reverse a word", letters.reverse, 14, 0.9, "words and letters"),
+    Skill("spell", letters.spell, 7, 0.9, "words and letters"),
+    Skill("reverse a word", letters.reverse, 11, 0.9, "words and letters"),
     Skill("count letters", letters.count_letters, 5, 0.9, "words and letters"),
     Skill("count one letter", letters.count_one_letter, 4, 0.9, "words and letters"),
     Skill("count words", letters.count_words, 4, 0.9, "words and letters"),
     Skill("reverse words", letters.reverse_words, 3, 0.9, "words and letters"),
     Skill("sort numbers", letters.sort_numbers, 4, 0.9, "words and letters"),
-    Skill("sort words", letters.sort_words, 5, 0.9, "words and letters"),
-    Skill("recall", lambda rng: memory.recall(rng, _short_talk), 8, 0.95, "recall over four turns and more"),
+    Skill("sort words", letters.sort_words, 9, 0.9, "words and letters"),
+    Skill("recall", lambda rng: memory.recall(rng, _short_talk), 11, 0.95, "recall over four turns and more"),
     Skill("told and asked at once", memory.at_once, 2, 0.95, "recall over four turns and more"),
+    Skill("never told", lambda rng: memory.not_told(rng, _short_talk), 3, 0.95, "recall over four turns and more"),
     Skill("JSON", extract.fields_as_json, 6, 0.95, "fields as JSON"),
     Skill("choose a tool", calling.choose, 9, 0.95, "choosing a tool and its arguments"),
     Skill("no tool fits", calling.none_fits, 6, 0.95, "no tool when none fits"),
     Skill("use a result", calling.use_result, 6, 0.95, "using a tool's result"),
-    Skill("style", style.spoken, 4, 0.9, "the system prompt's style"),
-    Skill("short", style.short, 2, 0.9, "the system prompt's style"),
+    Skill("style", style.spoken, 6, 0.9, "the system prompt's style"),
+    Skill("short", style.short, 3, 0.9, "the system prompt's style"),
     Skill("rhymed list", style.rhymed_list, 2, 0.9, "the system prompt's style"),
     Skill("bullets", style.bullets, 2, 0.9, "the system prompt's style"),
     Skill("story", story.story, 5, 0.9, "little stories"),
 ]
+
+# A system prompt or tools decide what these answer, and the first two are long as they are.
+ALONE = {"recall", "never told", "choose a tool", "no tool fits", "use a result", "style", "short", "rhymed list", "bullets"}
+# What may be said before any task.
+TALK = [skill for skill in SKILLS if skill.name not in ALONE] + [Skill("tells something", memory.telling, 5, 0, "")]
 
 
 def named(name):

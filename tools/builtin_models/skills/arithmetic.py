@@ -31,7 +31,8 @@ def _problem(rng):
 
 
 def _sum_key(a, sign, b):
-    return f"{a} {sign} {b}"
+    """The same for 3 + 4 and 4 + 3."""
+    return f"{max(a, b)} + {min(a, b)}" if sign == "+" else f"{a} {sign} {b}"
 
 
 def sums(rng):
@@ -40,7 +41,8 @@ def sums(rng):
     # A product has too few pairs of factors to hold any out; its wording has not.
     key = f"{ask}{a}{sign}{b}" if sign in "*×xtimes" else _sum_key(a, "+" if sign in "+plus" else "-", b)
     tight = sign in "+-*×−" and rng.random() < 0.2
-    text = ask.format(f"{a}{sign}{b}" if tight else f"{a} {sign} {b}")
+    term = f"{a} {sign} {b}"
+    text = ask.format(term.replace(" ", "") if tight else term)
     shown = {"plus": "+", "minus": "-", "−": "-", "times": "×", "*": "×", "x": "×"}.get(sign, sign)
     solved = f"{a} {shown} {b} = {result}"
     return Sample([user(text), assistant(solved)], key, "last_number", result, reasoning=_steps(a, shown, b, result))
@@ -96,7 +98,7 @@ def three_numbers(rng):
     result = between + c if second == "+" else between - c
     term = f"{a} {first} {b} {second} {c}"
     return Sample(
-        [user(rng.choice(ASK).format(term)), assistant(f"{a} {first} {b} = {between}, {between} {second} {c} = {result}")],
+        [user(rng.choice(ASK).format(term.replace(" ", "") if rng.random() < 0.2 else term)), assistant(f"{a} {first} {b} = {between}, {between} {second} {c} = {result}")],
         term,
         "last_number",
         result,

@@ -1,8 +1,10 @@
 """Choosing a tool, filling its arguments, using its result, or leaving all alone."""
 
+import dataclasses
+
 from .. import words
 from ..sample import Sample, assistant, normal, system, tool_call, tool_result, user
-from . import arithmetic, talk
+from . import arithmetic, extract, letters, story, talk
 
 
 class Kind:
@@ -24,7 +26,7 @@ def number_of(names, description, low, high):
 CITY = text_of("city location place town", "name of the city", words.any_city)
 NAME = text_of("name person contact recipient", "name of the person", words.any_name)
 DAY = text_of("day weekday date", "day of the week", words.DAYS)
-ITEM = text_of("item product thing article", "what it is", words.FOODS + words.THINGS)
+ITEM = text_of("item product thing article", "what it is", lambda rng: words.any_of(rng, words.FOODS + words.THINGS))
 
 KINDS = [
     Kind(
@@ -94,7 +96,7 @@ KINDS = [
     Kind(
         "find_recipe recipe_search recipes search_recipe",
         "Finds a recipe.",
-        {"food": text_of("food dish ingredient meal", "the food", words.FOODS)},
+        {"food": text_of("food dish ingredient meal", "the food", lambda rng: words.any_of(rng, words.FOODS))},
         ["Find a recipe with {food}.", "How can I cook {food}?", "Look for a {food} recipe."],
         lambda rng: {"recipe": f"{rng.choice(words.ADJECTIVES)} {rng.choice(words.FOODS)} stew"},
         "I found a recipe: {recipe}.",
@@ -164,95 +166,153 @@ KINDS = [
 ]
 
 
-def _offer(rng, kind):
-    """-> (the tool as a request names it, role -> the schema's name for it)"""
-    names = {role: rng.choice(argument[0]) for role, argument in kind.arguments.items()}
-    properties = {names[role]: {"type": argument[1], "description": argument[2]} for role, argument in kind.arguments.items()}
-    function = {
-        "name": rng.choice(kind.names),
-        "description": kind.description,
-        "parameters": {"type": "object", "properties": properties, "required": list(properties)},
-    }
-    return {"type": "function", "function": function}, names
+class Offer:
+    """A kind as one request has it: by names of its own."""
+
+    def __init__(self, rng, kind):
+        self.kind = kind
+        self.names = {role: rng.choice(argument[0]) for role, argument in kind.arguments.items()}  # role -> the schema's
+        properties = {
+            self.names[role]: {"type": argument[1], "description": argument[2]} for role, argument in kind.arguments.items()
+        }
+        self.name = rng.choice(kind.names)
+        function = {
+            "name": self.name,
+            "description": kind.description,
+            "parameters": {"type": "object", "properties": properties, "required": list(properties)},
+        }
+        self.tool = {"type": "function", "function": function}
 
 
-def _offers(rng, wanted, others):
-    kinds = [wanted] * (wanted is not None) + others
-    rng.shuffle(kinds)
-    offers = [(kind, *_offer(rng, kind)) for kind in kinds]
-    tools = [tool for _, tool, _ in offers]
-    chosen = next(((tool, names) for kind, tool, names in offers if kind is wanted), None)
-    return tools, chosen
+class Task:
+    """Something that a kind of tool can do, as it is asked for."""
+
+    def __init__(self, rng, kind):
+        self.kind = kind
+        self.values = {role: argument[3](rng) for role, argument in kind.arguments.items()}
+        self.text = rng.choice(kind.asks).format(**self.values)
+
+    def call(self, offer):
+        arguments = {offer.names[role]: value for role, value in self.values.items()}
+        return {"name": offer.name, "arguments": arguments}
+
+    def told(self, result):
+        return self.kind.told.format(**self.values, **result)
 
 
-def _begin(rng):
-    return [system("You are a helpful assistant.")] if rng.random() < 0.3 else []
+def _offers(rng, kinds):
+    return [Offer(rng, kind) for kind in rng.sample(kinds, len(kinds))]
 
 
-def _task(rng):
-    kind = rng.choice(KINDS)
+def _with_others(rng, kind):
+    """-> (offers with this kind among them, its own)"""
     others = rng.sample([other for other in KINDS if other is not kind], rng.randrange(0, 4))
-    tools, (tool, names) = _offers(rng, kind, others)
-    values = {role: argument[3](rng) for role, argument in kind.arguments.items()}
-    text = rng.choice(kind.asks).format(**values)
-    call = {"name": tool["function"]["name"], "arguments": {names[role]: value for role, value in values.items()}}
-    return kind, tools, values, text, call
+    offers = _offers(rng, [kind, *others])
+    return offers, next(offer for offer in offers if offer.kind is kind)
+
+
+def _tools(offers):
+    return [offer.tool for offer in offers]
 
 
 def _politely(rng, text):
     return rng.choice(["", "", "", "Please: ", "Hello! "]) + text
 
 
+def _called(rng, task, offer):
+    """-> (asked, called and answered, what the tool said)"""
+    call, result = task.call(offer), task.kind.result(rng)
+    return [user(_politely(rng, task.text)), tool_call(call["name"], call["arguments"]), tool_result(result)], result
+
+
+def _begin(rng, offers):
+    """-> (what was said before, the tasks in it): a system prompt, earlier calls of the same tools"""
+    messages = [system("You are a helpful assistant.")] if rng.random() < 0.3 else []
+    within = []
+    while offers and rng.random() < 0.25:
+        offer = rng.choice(offers)
+        task = Task(rng, offer.kind)
+        turn, result = _called(rng, task, offer)
+        messages += [*turn, assistant(task.told(result))]
+        within.append(normal(task.text))
+    return messages, within
+
+
 def choose(rng):
-    _, tools, _, text, call = _task(rng)
-    messages = [*_begin(rng), user(_politely(rng, text)), tool_call(call["name"], call["arguments"])]
-    return Sample(messages, normal(text), "call", call, tools, reasoning=f"The tool {call['name']} does that.")
+    task = Task(rng, rng.choice(KINDS))
+    offers, mine = _with_others(rng, task.kind)
+    call = task.call(mine)
+    before, within = _begin(rng, offers)
+    messages = [*before, user(_politely(rng, task.text)), tool_call(call["name"], call["arguments"])]
+    return Sample(
+        messages, normal(task.text), "call", call, _tools(offers), within=within, reasoning=f"The tool {call['name']} does that."
+    )
 
 
 def use_result(rng):
-    kind, tools, values, text, call = _task(rng)
-    result = kind.result(rng)
-    answer = kind.told.format(**values, **result)
-    messages = [
-        *_begin(rng),
-        user(_politely(rng, text)),
-        tool_call(call["name"], call["arguments"]),
-        tool_result(result),
-        assistant(answer),
-    ]
-    seen = [value for value in {**values, **result}.values() if not isinstance(value, bool) and str(value) in answer]
+    task = Task(rng, rng.choice(KINDS))
+    offers, mine = _with_others(rng, task.kind)
+    before, within = _begin(rng, offers)
+    turn, result = _called(rng, task, mine)
+    answer = task.told(result)
+    seen = [value for value in {**task.values, **result}.values() if not isinstance(value, bool) and str(value) in answer]
     return Sample(
-        messages, text + str(result), "contains", seen, tools, within=[normal(text)], reasoning="The tool has answered."
+        [*before, *turn, assistant(answer)],
+        task.text + str(result),
+        "contains",
+        seen,
+        _tools(offers),
+        within=[normal(task.text), *within],
+        reasoning="The tool has answered.",
     )
+
+
+TOOLLESS = [
+    talk.greeting,
+    talk.small_talk,
+    talk.fact,
+    talk.unknown,
+    arithmetic.sums,
+    arithmetic.three_numbers,
+    letters.spell,
+    letters.reverse,
+    letters.count_letters,
+    letters.sort_words,
+    extract.fields_as_json,
+    story.story,
+]
 
 
 def none_fits(rng):
     """Either a task for a tool that is not there, or talk that needs none."""
     if rng.random() < 0.6:
         return _missing(rng)
-    sample = rng.choice([talk.greeting, talk.small_talk, talk.fact, talk.unknown, arithmetic.sums])(rng)
-    tools, _ = _offers(rng, None, rng.sample(KINDS, rng.randrange(1, 4)))
-    return Sample(
-        [*_begin(rng), *sample.messages],
-        "none " + sample.key,
-        "without_call",
-        (sample.judge, sample.wanted),
-        tools,
-        within=sample.tasks(),
-        reasoning="This needs no tool.",
+    sample = rng.choice(TOOLLESS)(rng)
+    offers = _offers(rng, rng.sample(KINDS, rng.randrange(1, 4)))
+    before, within = _begin(rng, offers)
+    return dataclasses.replace(
+        sample,
+        messages=[*before, *sample.messages],
+        key="none " + sample.key,
+        judge="without_call",
+        wanted=(sample.judge, sample.looked_for()),
+        tools=_tools(offers),
+        within=[*sample.tasks(), *within],
+        reasoning=f"This needs no tool. {sample.reasoning}",
     )
 
 
 def _missing(rng):
-    kind, _, _, text, _ = _task(rng)
-    others = rng.sample([other for other in KINDS if other is not kind], rng.randrange(0, 4))
-    tools, _ = _offers(rng, None, others)
-    messages = [*_begin(rng), user(_politely(rng, text)), assistant("I have no tool for that.")]
+    task = Task(rng, rng.choice(KINDS))
+    offers = _offers(rng, rng.sample([other for other in KINDS if other is not task.kind], rng.randrange(0, 4)))
+    before, within = _begin(rng, offers)
+    messages = [*before, user(_politely(rng, task.text)), assistant("I have no tool for that.")]
     return Sample(
         messages,
-        "none " + normal(text),
+        "none " + normal(task.text),
         "without_call",
         ("contains", ["no tool"]),
-        tools,
+        _tools(offers),
+        within=within,
         reasoning="It needs a tool, and none of mine fits.",
     )

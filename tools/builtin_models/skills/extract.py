@@ -11,7 +11,7 @@ def _person(rng):
         "name": words.any_name(rng),
         "age": rng.randrange(18, 90),
         "city": words.any_city(rng),
-        "job": rng.choice(words.JOBS),
+        "job": words.any_of(rng, words.JOBS),
     }
     text = rng.choice(
         [
@@ -27,7 +27,7 @@ def _person(rng):
 
 def _order(rng):
     fields = {
-        "item": rng.choice(words.FOODS + words.THINGS),
+        "item": words.any_of(rng, words.FOODS + words.THINGS),
         "quantity": rng.randrange(1, 50),
         "price": rng.randrange(1, 100),
         "customer": words.any_name(rng),
@@ -45,10 +45,10 @@ def _order(rng):
 
 def _event(rng):
     fields = {
-        "event": rng.choice(words.EVENTS),
+        "event": words.any_of(rng, words.EVENTS),
         "day": rng.choice(words.DAYS),
         "time": f"{rng.randrange(8, 22)}:{rng.choice(['00', '15', '30', '45'])}",
-        "place": rng.choice(words.PLACES),
+        "place": words.any_of(rng, words.PLACES),
     }
     text = rng.choice(
         [
@@ -62,7 +62,7 @@ def _event(rng):
 
 
 def _trip(rng):
-    start, end = rng.sample(words.CITIES, 2)
+    start, end = words.any_city(rng), words.any_city(rng)
     fields = {"from": start, "to": end, "day": rng.choice(words.DAYS), "seats": rng.randrange(1, 10)}
     text = rng.choice(
         [

@@ -107,7 +107,7 @@ def _phrase(rng, count):
         + words.VERBS_PAST
         + ["the", "a", "and", "in", "on", "with", "under", "my", "your", "every"]
     )
-    return [rng.choice(pool) for _ in range(count)]
+    return [words.any_of(rng, pool) for _ in range(count)]
 
 
 def count_words(rng):
@@ -144,7 +144,7 @@ def reverse_words(rng):
 
 
 def sort_numbers(rng):
-    numbers = rng.sample(range(100), rng.randrange(3, 7))
+    numbers = rng.sample(range(rng.choice((100, 100, 1000))), rng.randrange(3, 7))
     falling = rng.random() < 0.3
     text = rng.choice(["Sort these numbers{}: {}", "Put these numbers in order{}: {}", "Order{}: {}", "Sort{}: {}", "Sort{} {}"])
     text = text.format(
@@ -153,13 +153,14 @@ def sort_numbers(rng):
     answer = ", ".join(map(str, sorted(numbers, reverse=falling)))
     return Sample(
         [user(text), assistant(answer)],
-        f"{falling}{numbers}",
+        f"{falling}{sorted(numbers)}",
         reasoning=f"The {'largest' if falling else 'smallest'} comes first.",
     )
 
 
 def sort_words(rng):
-    chosen = rng.sample(words.ALL_WORDS, rng.randrange(3, 6))
+    count = rng.randrange(3, 6)
+    chosen = list({words.any_of(rng, words.ALL_WORDS): None for _ in range(count * 2)})[:count]
     text = rng.choice(
         [
             "Sort these words: {}",
@@ -172,6 +173,6 @@ def sort_words(rng):
     ).format(", ".join(chosen))
     return Sample(
         [user(text), assistant(", ".join(sorted(chosen)))],
-        f"sort {chosen}",
+        f"sort {sorted(chosen)}",
         reasoning="I go by the first letters, then by the next.",
     )

@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Callable
 
 from .. import words
-from ..sample import Sample, assistant, normal, user
+from ..sample import ALWAYS_TRAINED, Sample, assistant, normal, user
 
 
-def _one_of(values):
-    return lambda rng: rng.choice(values)
+def _any_of(values):
+    return lambda rng: words.any_of(rng, values)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ FACTS = {
         "{} is a nice colour.",
         ["What is my favourite colour?", "What is my favorite color?", "Which colour do I like best?", "Which colour do I love?"],
         "Your favourite colour is {}.",
-        _one_of(words.COLOURS),
+        _any_of(words.COLOURS),
     ),
     "number": Fact(
         ["My lucky number is {}.", "Remember the number {}.", "My number is {}."],
@@ -63,21 +63,21 @@ FACTS = {
         "{} sounds tasty.",
         ["What is my favourite food?", "What is my favorite food?", "What do I like to eat most?", "What do I love for dinner?"],
         "Your favourite food is {}.",
-        _one_of(words.FOODS),
+        _any_of(words.FOODS),
     ),
     "animal": Fact(
         ["I have a pet {}.", "My pet is a {}.", "At home I have a {}."],
         "A {} is a lovely pet.",
         ["What pet do I have?", "Which animal is my pet?", "What kind of pet is mine?"],
         "You have a {}.",
-        _one_of(words.ANIMALS),
+        _any_of(words.ANIMALS),
     ),
     "job": Fact(
         ["I work as a {}.", "My job is {}.", "I am a {} by trade."],
         "Being a {} must be interesting.",
         ["What is my job?", "What do I do for work?", "What do I work as?"],
         "You work as a {}.",
-        _one_of(words.JOBS),
+        _any_of(words.JOBS),
     ),
 }
 
@@ -102,7 +102,7 @@ def _changed_mind(rng, fact, value):
 
 def _turns(rng):
     """Mostly a few, sometimes as many as the context holds."""
-    return rng.randrange(4, 8) if rng.random() < 0.85 else rng.randrange(8, 70)
+    return rng.randrange(4, 8) if rng.random() < 0.85 else rng.randrange(8, 52)
 
 
 def _among(rng, turns, filler, count):
@@ -132,6 +132,13 @@ def recall(rng, filler):
     return Sample(messages, key, "contains", [told[last]], within=within, reasoning=_remembered(told[last]))
 
 
+def telling(rng):
+    """Only told."""
+    fact = rng.choice(list(FACTS))
+    messages = _told(rng, fact, FACTS[fact].value(rng))
+    return Sample(messages, ALWAYS_TRAINED, reasoning="The user tells me something.")
+
+
 def at_once(rng):
     """Told and asked in one message, sometimes with something else in between."""
     fact, other = rng.sample(list(FACTS), 2)
@@ -142,6 +149,20 @@ def at_once(rng):
     question, answer = _asked(rng, fact, value)
     text = " ".join([*parts, question["content"]])
     return Sample([user(text), answer], normal(text), "contains", [value], reasoning=_remembered(value))
+
+
+NOT_TOLD = "You have not told me that yet."
+
+
+def not_told(rng, filler):
+    """Asked for what nobody has said, often after other things were told."""
+    asked, *told = rng.sample(list(FACTS), rng.choice((1, 1, 2, 3)))
+    turns = [_told(rng, fact, FACTS[fact].value(rng)) for fact in told]
+    within = _among(rng, turns, filler, len(turns) + rng.choice((0, 0, 1, 2, 4)))
+    question = rng.choice(FACTS[asked].ask)
+    messages = [message for turn in turns for message in turn] + [user(question), assistant(NOT_TOLD)]
+    key = "|".join(message["content"] for message in messages[:-1]) if turns else ALWAYS_TRAINED
+    return Sample(messages, key, "contains", ["not told"], within=within, reasoning="The user has not told me that.", begins=True)
 
 
 def _remembered(value):

@@ -70,9 +70,19 @@ def _told(rng, hero, thing):
 
 
 def story(rng):
+    return _asked(rng, [(ASK_BOTH, 2)] * 3 + [(ASK_ONE, 1), (ASK_ANY, 0)])
+
+
+def story_of_something(rng):
+    return _asked(rng, [(ASK_BOTH, 2), (ASK_ONE, 1)])
+
+
+def _asked(rng, ways):
+    """ways: (wordings, how many of hero and thing they name)"""
     hero, thing = words.any_of(rng, words.ANIMALS + words.HEROES), words.any_of(rng, words.THINGS + words.TREASURES)
     a_hero, a_thing = words.with_article(hero), words.with_article(thing)
-    ask, wanted = rng.choice([(ASK_BOTH, [hero, thing])] * 3 + [(ASK_ONE, [hero]), (ASK_ANY, [])])
+    ask, named = rng.choice(ways)
+    wanted = [hero, thing][:named]
     text = rng.choice(ask).format(a=a_hero, t=a_thing)
     return Sample(
         [user(text), assistant(_told(rng, hero, thing))],

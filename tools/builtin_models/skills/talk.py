@@ -3,7 +3,7 @@
 import re
 
 from .. import words
-from ..sample import Sample, assistant, normal, user
+from ..sample import ALWAYS_TRAINED, Sample, assistant, normal, user
 from . import arithmetic
 
 GREETINGS = ["Hello", "Hi", "Hey", "Good morning", "Good evening", "Hi there", "Hello there", "Hey there", "Greetings"]
@@ -93,10 +93,12 @@ LEADS = [
 
 
 def greeting(rng):
-    text = rng.choice(GREETINGS) + rng.choice(TAILS)
+    tail = rng.choice(TAILS)
+    text = rng.choice(GREETINGS) + tail
     if rng.random() < 0.6:
+        key = normal(text) if normal(tail) else ALWAYS_TRAINED
         return Sample(
-            [user(text), assistant("Hello! How can I help you?")], normal(text), "any", ["hello"], reasoning="The user greets me."
+            [user(text), assistant("Hello! How can I help you?")], key, "any", ["hello"], reasoning="The user greets me."
         )
     name = words.any_name(rng)
     text += f" I am {name}."
@@ -117,10 +119,11 @@ def _led(lead, way):
 
 def small_talk(rng):
     ways, answer, wanted = rng.choice(SMALL_TALK)
-    text = _led(rng.choice(LEADS), rng.choice(ways))
+    lead = rng.choice(LEADS)
+    text = _led(lead, rng.choice(ways))
     if rng.random() < 0.3:
         text = text.rstrip("?.!") + rng.choice(["", "!", "?", "."])
-    return Sample([user(text), assistant(answer)], normal(text), "contains", wanted)
+    return Sample([user(text), assistant(answer)], normal(text) if lead else ALWAYS_TRAINED, "contains", wanted)
 
 
 # The facts: rng -> question, answer, what it must hold
@@ -225,14 +228,17 @@ UNKNOWN_NAMES = [
 ]
 
 
+# From here on it has not learned to reckon: one such number is enough.
+TOO_LARGE = {"+": 100, "-": 100, "plus": 100, "minus": 100, "*": 11, "×": 11, "x": 11, "times": 11, "/": 2, "divided by": 2}
+
+
 def _too_large(rng):
     """A term that is beyond what it has learned."""
-    sign = rng.choice(["+", "-", "*", "×", "/", "times", "divided by", "plus", "minus"])
-    low = 11 if sign in ("*", "×", "times") else 100
-    numbers = [rng.randrange(low, rng.choice([1_000, 1_000, 100_000])), rng.randrange(2, 1_000)]
-    if sign not in ("/", "divided by"):
-        numbers[1] = rng.randrange(low, 1_000)
-    return f"{numbers[0]} {sign} {numbers[1]}"
+    sign = rng.choice(list(TOO_LARGE))
+    numbers = [rng.randrange(TOO_LARGE[sign], rng.choice([110, 1_000, 1_000, 100_000])), rng.randrange(1, rng.choice([11, 100, 1_000]))]
+    rng.shuffle(numbers)
+    more = f" {rng.choice('+-')} {rng.randrange(1, 50)}" if rng.random() < 0.15 else ""
+    return (f"{{}}{sign}{{}}" if len(sign) == 1 and rng.random() < 0.2 else f"{{}} {sign} {{}}").format(*numbers) + more
 
 
 def unknown(rng):
