@@ -11,8 +11,8 @@ namespace {
 
 constexpr auto kHelp =
     "Usage: parallm inspect [PATH] [flags of serve]\n\n"
-    "What a checkpoint folder holds and what of it fits this machine;\n"
-    "without PATH: the built-in model. No weight is read.\n";
+    "Architecture and parameters of a checkpoint folder, and what of it fits\n"
+    "this machine; without PATH: the built-in model. No weight is read.\n";
 
 } // namespace
 

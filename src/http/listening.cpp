@@ -26,12 +26,13 @@ constexpr std::string_view kUnixPrefix = "unix:";
 constexpr int kPortTries = 16;
 
 [[noreturn]] void throw_start_error(
-    const std::string& address, const Error& error) {
+    const std::string& address, const Error& error, const char* advice = "") {
   const bool forbidden = error == asio::error::access_denied ||
                          error == boost::system::errc::operation_not_permitted;
   throw StartError(
       forbidden ? kExitNoPermission : kExitUnavailable,
-      fmt::format("cannot listen on {}: {}", address, error.message()));
+      fmt::format(
+          "cannot listen on {}: {}{}", address, error.message(), advice));
 }
 
 bool is_socket_file(const std::string& path) {
@@ -132,6 +133,12 @@ Attempt try_all(
   return attempt;
 }
 
+const char* advice(const Error& error) {
+  return error == asio::error::address_in_use
+             ? "; --port takes another, or 0 for any that is free"
+             : "";
+}
+
 std::string text_of(const tcp::endpoint& endpoint) {
   std::ostringstream text;
   text << endpoint;
@@ -184,7 +191,8 @@ Listening listen_at(
     const bool may_pick_another = endpoints.front().port() == 0 &&
                                   attempt.error == asio::error::address_in_use;
     if (!may_pick_another || tries == kPortTries) {
-      throw_start_error(text_of(attempt.failed_at), attempt.error);
+      throw_start_error(
+          text_of(attempt.failed_at), attempt.error, advice(attempt.error));
     }
   }
 }

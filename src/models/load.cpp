@@ -1,11 +1,10 @@
 #include "models/load.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "base/check.h"
 #include "models/decoder.h"
+#include "models/model_config.h"
 #include "models/model_shape.h"
 #include "models/registry.h"
 #include "nn/checkpoint.h"
@@ -18,17 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kLarge = 1e6; // no sampling value means anything above
-
-ConfigJson read_config(const fs::path& folder) {
-  if (!fs::is_directory(folder)) {
-    throw StartError(
-        kExitNotFound, fmt::format(
-                           "{}: not a folder; expected an MLX checkpoint (ids "
-                           "of the Hub are not downloaded by this version)",
-                           folder.string()));
-  }
-  return ConfigJson::read(folder / "config.json");
-}
 
 std::optional<float> number_if_present(
     const ConfigJson& json, const std::string& key, double least, double most) {
@@ -112,7 +100,7 @@ std::optional<Adapter> open_adapter(const LoadOptions& options) {
 
 ModelFacts read_model_facts(
     const fs::path& folder, const LoadOptions& options) {
-  const ConfigJson json = read_config(folder);
+  const ConfigJson json = read_model_config(folder);
   const auto weights = WeightFiles::find(folder);
   ModelFacts facts;
   facts.arch = read_arch(json);
@@ -121,6 +109,7 @@ ModelFacts read_model_facts(
       weight_dtype(
           weights, embedding_module(weights, facts.arch), options.dtype));
   facts.weight_bytes = weight_bytes(weights, options);
+  facts.parameters = count_numbers(weights, facts.arch.quantization);
   if (!options.adapter.empty()) {
     const auto adapter = AdapterFiles::find(options.adapter);
     facts.weight_bytes += adapter.bytes();
@@ -137,7 +126,7 @@ ModelFacts read_model_facts(
 
 std::unique_ptr<Model> load_model(
     const fs::path& folder, const LoadOptions& options) {
-  const ArchSpec arch = read_arch(read_config(folder));
+  const ArchSpec arch = read_arch(read_model_config(folder));
   Checkpoint checkpoint(folder, options.dtype, open_adapter(options));
   auto model = make_decoder(checkpoint, arch);
   checkpoint.finish();

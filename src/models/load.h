@@ -29,6 +29,7 @@ struct ModelFacts {
   ModelShape shape{};
   size_t weight_bytes = 0; // in memory, after a change of dtype; the adapter's
                            // as well
+  size_t parameters = 0;   // in the weight files, however packed
   std::string adapter{};   // "lora of rank 8 in 14 modules"; "": none
   // eos_token_id of generation_config.json, else of config.json. Empty where
   // neither names one: the caller falls back to the tokenizer's.

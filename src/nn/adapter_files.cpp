@@ -13,6 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kConfig = "adapter_config.json";
 constexpr int kMostRank = 1 << 16;
 constexpr double kMostScale = 1e6; // far beyond any that trains
 
@@ -31,6 +32,27 @@ float read_scale(const ConfigJson& parameters) {
   }
   return static_cast<float>(
       parameters.number("scale", -kMostScale, kMostScale));
+}
+
+void expect_folder(const fs::path& folder) {
+  if (!fs::is_directory(folder)) {
+    throw StartError(
+        kExitNotFound, fmt::format(
+                           "{}: not a folder; expected a LoRA or DoRA adapter "
+                           "as mlx-lm writes it",
+                           folder.string()));
+  }
+}
+
+void expect_no_model(const fs::path& folder) {
+  if (!fs::exists(folder / kConfig) && fs::exists(folder / "config.json")) {
+    throw StartError(
+        kExitBadData,
+        fmt::format(
+            "{}: a model (config.json, no {}), expected an adapter; give it as "
+            "--model-path",
+            folder.string(), kConfig));
+  }
 }
 
 AdapterFiles read_config(const fs::path& file) {
@@ -135,14 +157,9 @@ class Checker {
 } // namespace
 
 AdapterFiles AdapterFiles::find(const fs::path& folder) {
-  if (!fs::is_directory(folder)) {
-    throw StartError(
-        kExitNotFound, fmt::format(
-                           "{}: not a folder; expected a LoRA or DoRA adapter "
-                           "as mlx-lm writes it",
-                           folder.string()));
-  }
-  AdapterFiles adapter = read_config(folder / "adapter_config.json");
+  expect_folder(folder);
+  expect_no_model(folder);
+  AdapterFiles adapter = read_config(folder / kConfig);
   const fs::path file = folder / "adapters.safetensors";
   adapter.tensors = {file, read_safetensors_header(file)};
   Checker(adapter).check();

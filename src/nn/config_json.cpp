@@ -95,6 +95,21 @@ std::optional<ConfigJson> ConfigJson::read_if_present(
       Object{file.string(), "", parse_object(file.string(), *text)}));
 }
 
+std::vector<ConfigJson> ConfigJson::read_list_if_present(
+    const std::filesystem::path& file) {
+  boost::system::error_code error;
+  const json::value value = json::parse(read_text(file).value_or("[]"), error);
+  std::vector<ConfigJson> objects;
+  for (const auto& item :
+       value.is_array() ? value.get_array() : json::array{}) {
+    if (item.is_object()) {
+      objects.push_back(ConfigJson(std::make_shared<Object>(
+          Object{file.string(), "", item.get_object()})));
+    }
+  }
+  return objects;
+}
+
 ConfigJson ConfigJson::with_defaults(const std::string& object) const {
   auto merged = std::make_shared<Object>(*object_);
   const json::value defaults = json::parse(object);
@@ -125,6 +140,11 @@ void ConfigJson::refuse_value(
 
 bool ConfigJson::has(const std::string& key) const {
   return find(object_->fields, key) != nullptr;
+}
+
+bool ConfigJson::is_null(const std::string& key) const {
+  const json::value* value = object_->fields.if_contains(key);
+  return value && value->is_null();
 }
 
 std::vector<std::string> ConfigJson::keys() const {

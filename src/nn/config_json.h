@@ -19,12 +19,17 @@ class ConfigJson {
   static ConfigJson read(const std::filesystem::path& file);
   static std::optional<ConfigJson> read_if_present(
       const std::filesystem::path& file);
+  // The objects of a JSON list; empty where the file is absent or holds
+  // anything else.
+  static std::vector<ConfigJson> read_list_if_present(
+      const std::filesystem::path& file);
 
   // The same, with these values where a key is absent; `object` in JSON.
   ConfigJson with_defaults(const std::string& object) const;
 
-  bool has(const std::string& key) const;
-  std::vector<std::string> keys() const; // in the file's order
+  bool has(const std::string& key) const;     // null counts as absent,
+  bool is_null(const std::string& key) const; // but for those who ask
+  std::vector<std::string> keys() const;      // in the file's order
 
   static constexpr int kMost = std::numeric_limits<int>::max();
   int integer(const std::string& key, int least, int most = kMost) const;

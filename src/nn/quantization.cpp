@@ -85,6 +85,21 @@ QuantSpec read_spec(const ConfigJson& block) {
   return spec;
 }
 
+// An object, true for the model's own spec, or false for none.
+std::optional<QuantSpec> read_layer(
+    const ConfigJson& block,
+    const std::string& key,
+    const std::optional<QuantSpec>& usual) {
+  if (block.is_object(key)) {
+    return read_spec(block.object(key));
+  }
+  return block.flag_or(key, false) ? usual : std::nullopt;
+}
+
+std::string without_prefix(const std::string& key, const std::string& prefix) {
+  return key.starts_with(prefix) ? key.substr(prefix.size()) : key;
+}
+
 std::optional<ConfigJson> find_block(const ConfigJson& config) {
   for (const char* key : {"quantization", "quantization_config"}) {
     if (config.has(key)) {
@@ -119,13 +134,10 @@ Quantization Quantization::read(
   block->integer("bits", 1);
   result.default_ = read_spec(*block);
   for (const auto& key : block->keys()) {
-    const std::string path =
-        key.starts_with(prefix) ? key.substr(prefix.size()) : key;
-    if (block->is_object(key)) {
-      result.layers_[path] = read_spec(block->object(key));
-    } else if (block->is_flag(key)) {
-      result.layers_[path] =
-          block->flag_or(key, false) ? result.default_ : std::nullopt;
+    if (block->is_object(key) || block->is_flag(key)) {
+      const auto spec = read_layer(*block, key, result.default_);
+      result.layers_[key] = spec;
+      result.layers_[without_prefix(key, prefix)] = spec;
     }
   }
   return result;

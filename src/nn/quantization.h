@@ -25,8 +25,8 @@ struct QuantSpec {
 // or none, for single layers. Constant once read.
 class Quantization {
  public:
-  // A config without the block gives the empty value. `prefix` is taken off
-  // the layers' paths.
+  // A config without the block gives the empty value. Layers are found
+  // by the paths that it has, and by these without `prefix`.
   static Quantization read(
       const ConfigJson& config, const std::string& prefix = "");
 

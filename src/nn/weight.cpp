@@ -117,6 +117,31 @@ mx::array unpack(const QuantizedWeight& w, mx::Dtype dtype) {
   return mx::astype(numbers, dtype);
 }
 
+// That NAME.weight, or the Hub's NAME_blocks, needs beside itself.
+bool serves_a_packed_one(const TensorInfo& tensor) {
+  return tensor.name.ends_with("scales") || tensor.name.ends_with(".biases") ||
+         tensor.name.ends_with(".global_scale");
+}
+
+std::string module_of(const TensorInfo& tensor) {
+  return tensor.name.substr(0, tensor.name.rfind('.'));
+}
+
+// Whole numbers of other types are no weights but tables, as of positions.
+size_t packed_numbers(const TensorInfo& tensor, const Quantization& all) {
+  const bool packed = tensor.dtype == "U32" || tensor.dtype == "U8";
+  const auto spec = all.spec(module_of(tensor), packed);
+  return packed && spec ? tensor.bytes * 8 / spec->bits : 0;
+}
+
+size_t numbers_of(const TensorInfo& tensor, const Quantization& all) {
+  if (all.present() && serves_a_packed_one(tensor)) {
+    return 0;
+  }
+  return is_float(tensor) ? loaded_bytes(tensor) / float_dtype(tensor).size()
+                          : packed_numbers(tensor, all);
+}
+
 mx::array rows_of(const mx::array& w, const mx::array& ids, mx::Dtype) {
   return mx::take(w, ids, 0);
 }
@@ -163,6 +188,17 @@ mx::Dtype weight_dtype(
   const auto* biases = files.tensor(name + ".biases");
   return biases ? mx::promote_types(float_dtype(*scales), float_dtype(*biases))
                 : float_dtype(*scales);
+}
+
+size_t count_numbers(
+    const WeightFiles& files, const Quantization& quantization) {
+  size_t numbers = 0;
+  for (const auto& file : files.files) {
+    for (const auto& tensor : file.tensors) {
+      numbers += numbers_of(tensor, quantization);
+    }
+  }
+  return numbers;
 }
 
 Weight::Weight(

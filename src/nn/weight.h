@@ -31,6 +31,11 @@ mx::Dtype weight_dtype(
     const std::string& name,
     std::optional<mx::Dtype> dtype);
 
+// How many numbers the weights stand for, however packed; scales and biases of
+// packed ones are none of them. Any thread.
+size_t count_numbers(
+    const WeightFiles& files, const Quantization& quantization);
+
 // A weight matrix. A value: copies share the arrays. Engine thread only.
 class Weight {
  public:

@@ -139,6 +139,7 @@ CheckpointSummary inspect_checkpoint(const RunnerOptions& options) {
       .memory = plan,
       .model_type = facts.arch.model_type,
       .layers = facts.shape.layers,
+      .parameters = facts.parameters,
       .checkpoint_positions = facts.shape.max_positions,
       .quantization = facts.arch.quantization.text(),
       .adapter = facts.adapter,

@@ -150,6 +150,14 @@ int64_t job_budget(const Machine& machine) {
   return std::clamp(machine.memory_bytes / 8, kGiB, 16 * kGiB);
 }
 
+// "8.4 M"
+std::string in_short(size_t count) {
+  const auto n = static_cast<double>(count);
+  return n >= 1e9   ? fmt::format("{:.1f} B", n / 1e9)
+         : n >= 1e6 ? fmt::format("{:.1f} M", n / 1e6)
+                    : fmt::format("{}", count);
+}
+
 int64_t now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -294,6 +302,7 @@ std::string resolved_text(
   return fmt::format(
       "# Resolved for this checkpoint and machine:\n"
       "#   model              {} ({}, {} layers{}{})\n"
+      "#   parameters         {}\n"
       "#   memory             {}\n"
       "#   max_model_len      {} of {} tokens\n"
       "#   max_batch_size     {} sequences\n"
@@ -304,10 +313,11 @@ std::string resolved_text(
       model_name(config.model.path), checkpoint.model_type, checkpoint.layers,
       checkpoint.quantization.empty() ? "" : ", " + checkpoint.quantization,
       checkpoint.adapter.empty() ? "" : ", " + checkpoint.adapter,
-      checkpoint.memory.text(), checkpoint.geometry.max_positions,
-      checkpoint.checkpoint_positions, engine.limits.max_sequences,
-      engine.limits.max_step_tokens, delivery.max_queue_tokens,
-      server_options(config, machine).shards, text_threads(config, machine));
+      in_short(checkpoint.parameters), checkpoint.memory.text(),
+      checkpoint.geometry.max_positions, checkpoint.checkpoint_positions,
+      engine.limits.max_sequences, engine.limits.max_step_tokens,
+      delivery.max_queue_tokens, server_options(config, machine).shards,
+      text_threads(config, machine));
 }
 
 } // namespace parallm

@@ -106,14 +106,18 @@ TEST(Listener, LeavesOutAddressesThatTheMachineHasNot) {
   EXPECT_EQ(ask_at(at("127.0.0.1"), server.port).status, 200);
 }
 
-int exit_code_at(const std::vector<tcp::endpoint>& endpoints) {
+StartError refusal_at(const std::vector<tcp::endpoint>& endpoints) {
   boost::asio::io_context context;
   try {
     listen_at(context, endpoints);
   } catch (const StartError& error) {
-    return error.exit_code;
+    return error;
   }
-  return 0;
+  return {0, "accepted"};
+}
+
+int exit_code_at(const std::vector<tcp::endpoint>& endpoints) {
+  return refusal_at(endpoints).exit_code;
 }
 
 TEST(Listener, NeedsOneAddressThatTheMachineHas) {
@@ -129,6 +133,16 @@ TEST(Listener, OneTakenAddressOfSeveralIsAnError) {
     same_port.push_back(at(endpoint->address().to_string(), first.port));
   }
   EXPECT_EQ(exit_code_at(same_port), kExitUnavailable);
+}
+
+TEST(Listener, ATakenPortIsToldWithTheFlagThatTakesAnother) {
+  const EchoAt first({at("127.0.0.1")});
+  const std::string advice =
+      "; --port takes another, or 0 for any that is free";
+  const std::string taken = refusal_at({at("127.0.0.1", first.port)}).what();
+  EXPECT_TRUE(taken.ends_with("in use" + advice)) << taken;
+  const std::string absent = refusal_at({at("192.0.2.1", first.port)}).what();
+  EXPECT_EQ(absent.find(advice), std::string::npos) << absent;
 }
 
 TEST(Host, IsAnAddressWithOrWithoutBrackets) {

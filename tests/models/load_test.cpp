@@ -174,6 +174,29 @@ TEST_F(Load, CountsTheBytesItWillHold) {
   EXPECT_EQ(half.shape.dtype, mx::bfloat16);
 }
 
+// As mlx-lm counts them, mlx_lm.utils.get_total_parameters; but that leaves
+// out the 8 sinks of gpt-oss.
+TEST_F(Load, CountsParametersHoweverTheyArePacked) {
+  const std::pair<const char*, size_t> counted[] = {
+      {"llama-f32", 23148},         {"llama-4bit", 107200},
+      {"llama-mixed-bits", 107584}, {"qwen3-mixed-modes", 54528},
+      {"qwen3-nvfp4-tied", 49984},  {"qwen3_moe-4bit", 92032},
+      {"gpt_oss-mxfp4", 93066 + 8}, {"gpt_oss-hub", 93066 + 8}};
+  for (const auto& [name, parameters] : counted) {
+    const auto folder = fs::path(PARALLM_TEST_DATA) / "models" / name;
+    EXPECT_EQ(read_model_facts(folder).parameters, parameters) << name;
+  }
+}
+
+TEST_F(Load, AnAdaptersNumbersAreNoParametersOfTheModel) {
+  copy("llama-4bit");
+  const fs::path adapter =
+      fs::path(PARALLM_TEST_DATA) / "adapters" / "llama-4bit-dora";
+  EXPECT_EQ(
+      read_model_facts(folder_.path(), {.adapter = adapter}).parameters,
+      read_model_facts(folder_.path()).parameters);
+}
+
 TEST_F(Load, CountsTheBytesOfAnAdapterAsWell) {
   copy("llama-4bit");
   const fs::path adapter =

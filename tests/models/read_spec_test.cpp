@@ -207,6 +207,65 @@ TEST(ReadSpec, SlidesWhereLayersSaySoAndInEveryMistral) {
       "layer_types has 1 entries, expected 2");
 }
 
+TEST(ReadSpec, GemmaHasARopeForEachTypeOfLayer) {
+  const json::object sliding = {{"rope_type", "default"}, {"rope_theta", 1e4}};
+  const json::object full = {
+      {"rope_type", "linear"}, {"rope_theta", 1e6}, {"factor", 8}};
+  const auto spec = read(
+      {{"model_type", "gemma3_text"},
+       {"sliding_window_pattern", 2},
+       {"rope_parameters",
+        {{"sliding_attention", sliding}, {"full_attention", full}}}});
+  const auto rope = [&](int layer) { return *attention(spec, layer).rope; };
+  EXPECT_EQ(windows(spec), (std::vector<int>{512, 0}));
+  EXPECT_EQ(rope(0).theta, 1e4);
+  EXPECT_EQ(rope(0).scaling, RopeSpec::Scaling::kNone);
+  EXPECT_EQ(rope(1).theta, 1e6);
+  EXPECT_EQ(rope(1).factor, 8);
+}
+
+TEST(ReadSpec, ExaoneIsBlindToPositionsWhereItSeesThemAll) {
+  const json::array types = {"sliding_attention", "full_attention"};
+  const auto spec = read(
+      {{"model_type", "exaone4"},
+       {"sliding_window", 32},
+       {"layer_types", types}});
+  EXPECT_EQ(windows(spec), (std::vector<int>{32, 0}));
+  EXPECT_TRUE(attention(spec, 0).rope);
+  EXPECT_FALSE(attention(spec, 1).rope);
+}
+
+TEST(ReadSpec, NeoXTakesTheUsualRopeKeysOfNewerFiles) {
+  const auto spec = read(
+      {{"model_type", "gpt_neox"},
+       {"rope_parameters",
+        {{"rope_theta", 5000}, {"partial_rotary_factor", 0.5}}}});
+  const auto& a = attention(spec);
+  EXPECT_EQ(a.rope->theta, 5000);
+  EXPECT_EQ(a.rope->width, a.head_dim / 2);
+}
+
+TEST(ReadSpec, ANullCapIsNone) {
+  const json::object none = {
+      {"model_type", "gemma2"}, {"attn_logit_softcapping", nullptr}};
+  EXPECT_EQ(attention(read(none)).softcap, 0);
+  EXPECT_EQ(read(none).logit_softcap, 30);
+}
+
+TEST(ReadSpec, RefusesWhatItWouldComputeOtherwise) {
+  EXPECT_EQ(
+      complaint(
+          {{"model_type", "gemma3_text"},
+           {"use_bidirectional_attention", true}}),
+      "use_bidirectional_attention is true, expected false");
+  EXPECT_EQ(
+      complaint({{"model_type", "gpt_oss"}, {"swiglu_limit", 5}}),
+      "swiglu_limit is 5, expected 7");
+  EXPECT_EQ(
+      complaint({{"model_type", "deepseek_v3"}, {"scoring_func", "softmax"}}),
+      "scoring_func is \"softmax\", expected sigmoid");
+}
+
 TEST(Rope, ScalesFrequenciesAsLlama3Does) {
   const RopeSpec plain{.width = 64, .theta = 500000};
   RopeSpec scaled = plain;

@@ -79,6 +79,19 @@ TEST_F(AdapterErrors, AFolderOrFileThatIsAbsentIsNotFound) {
       "FOLDER/adapters.safetensors: no such file");
 }
 
+TEST_F(AdapterErrors, AModelIsToldFromAnAdapter) {
+  adapter_.write("config.json", "{}");
+  EXPECT_EQ(
+      find_complaint(kExitBadData),
+      "FOLDER: a model (config.json, no adapter_config.json), expected an "
+      "adapter; give it as --model-path");
+  adapter_.write(kConfigFile, "{}"); // some adapters come with such a file
+  EXPECT_EQ(
+      find_complaint(kExitBadData),
+      "FOLDER/adapter_config.json: lora_parameters is missing, expected an "
+      "object");
+}
+
 TEST_F(AdapterErrors, TheTypeIsLoraUnlessItSaysDora) {
   const std::string parameters =
       R"("lora_parameters": {"rank": 2, "scale": 1}})";

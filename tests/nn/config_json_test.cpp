@@ -96,6 +96,20 @@ TEST_F(ConfigFile, RefusesWhatIsNoJsonObject) {
   EXPECT_TRUE(complaint([&] { read(""); }).starts_with("not valid JSON: "));
 }
 
+TEST_F(ConfigFile, ReadsTheObjectsOfAList) {
+  const auto file = folder_.path() / "list.json";
+  EXPECT_TRUE(ConfigJson::read_list_if_present(file).empty());
+  folder_.write("list.json", R"([{"s": "a"}, 1, {"s": "b"}])");
+  const auto objects = ConfigJson::read_list_if_present(file);
+  ASSERT_EQ(objects.size(), 2u);
+  EXPECT_EQ(objects[0].text("s"), "a");
+  EXPECT_EQ(objects[1].text("s"), "b");
+  for (const char* text : {"", "[", "{}", "[1]"}) {
+    folder_.write("list.json", text);
+    EXPECT_TRUE(ConfigJson::read_list_if_present(file).empty()) << text;
+  }
+}
+
 TEST_F(ConfigFile, SaysThatAFileIsAbsent) {
   const auto file = folder_.path() / "config.json";
   EXPECT_FALSE(ConfigJson::read_if_present(file));

@@ -12,10 +12,11 @@ namespace {
 
 namespace json = boost::json;
 
-Quantization read(const json::object& config) {
+Quantization read(const json::object& config, const std::string& prefix = "") {
   test::TemporaryFolder folder;
   folder.write("config.json", json::serialize(config));
-  return Quantization::read(ConfigJson::read(folder.path() / "config.json"));
+  return Quantization::read(
+      ConfigJson::read(folder.path() / "config.json"), prefix);
 }
 
 // Of the block "quantization" without the file's path, or "accepted".
@@ -39,6 +40,15 @@ TEST(Quantization, IsAbsentWithoutABlock) {
   EXPECT_FALSE(q.present());
   EXPECT_FALSE(q.spec("a", true));
   EXPECT_EQ(q.text(), "");
+}
+
+TEST(Quantization, FindsALayerWithAndWithoutThePrefix) {
+  json::object block = spec("affine", 4, 64);
+  block["text.a"] = spec("affine", 8, 32);
+  const auto q = read({{"quantization", block}}, "text.");
+  EXPECT_EQ(q.spec("a", true)->bits, 8);
+  EXPECT_EQ(q.spec("text.a", true)->bits, 8);
+  EXPECT_EQ(q.spec("text.b", true)->bits, 4);
 }
 
 TEST(Quantization, ReadsEveryFormThatMlxWrites) {

@@ -67,6 +67,26 @@ class PackedCheckpoint : public testing::Test {
   TemporaryFolder folder_;
 };
 
+TEST_F(PackedCheckpoint, CountsTheNumbersOfEveryForm) {
+  for (const auto& form : packed_forms()) {
+    SCOPED_TRACE(text(form));
+    save(quantized(w, form));
+    EXPECT_EQ(
+        count_numbers(WeightFiles::find(folder_.path()), quantization(form)),
+        size_t{kRows} * kColumns);
+  }
+}
+
+TEST_F(PackedCheckpoint, CountsDenseNumbersAndNoTables) {
+  save(Tensors{
+      {"w.weight", w},
+      {"b.bias", mx::ones({7}, mx::bfloat16)},
+      {"positions", mx::zeros({9}, mx::int32)}});
+  EXPECT_EQ(
+      count_numbers(WeightFiles::find(folder_.path()), {}),
+      size_t{kRows} * kColumns + 7);
+}
+
 TEST_F(PackedCheckpoint, LoadsEveryForm) {
   const auto x = random_array({3, kColumns}, 2);
   for (const auto& form : packed_forms()) {

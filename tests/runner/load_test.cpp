@@ -40,6 +40,7 @@ TEST(InspectCheckpoint, TellsWhatTheRestMustKnow) {
   const CheckpointSummary loaded = inspect_checkpoint({.path = kTinyChat});
   EXPECT_EQ(loaded.model_type, "llama");
   EXPECT_EQ(loaded.quantization, "");
+  EXPECT_GT(loaded.parameters, 0u);
   EXPECT_THAT(loaded.end_tokens, ElementsAre(1, 3));
   EXPECT_EQ(loaded.geometry.block_tokens, 16);
   EXPECT_EQ(loaded.geometry.max_positions, 1024);
@@ -194,8 +195,8 @@ TEST(InspectCheckpoint, ABrokenAdapterIsRefusedBeforeLoading) {
   EXPECT_THAT(where, HasSubstr("nowhere: not a folder"));
   const auto [no_config, what] =
       refusal({.path = kTinyChat, .adapter = kTinyChat});
-  EXPECT_EQ(no_config, kExitNotFound);
-  EXPECT_THAT(what, HasSubstr("adapter_config.json: no such file"));
+  EXPECT_EQ(no_config, kExitBadData);
+  EXPECT_THAT(what, HasSubstr("tiny-chat: a model (config.json"));
 }
 
 TEST(InspectCheckpoint, AMissingFolderHasItsExitCode) {

@@ -140,6 +140,20 @@ TEST(Resolve, AnAdapterReachesTheRunnerTheFingerprintAndTheOperator) {
       HasSubstr("tiny-chat (llama, 2 layers, dora of rank 2 in 21 modules)"));
 }
 
+TEST(Resolve, ShowsHowManyParametersThereAre) {
+  CheckpointSummary checkpoint = some_checkpoint();
+  const std::pair<size_t, const char*> shown[] = {
+      {52'345, "  52345\n"},
+      {8'390'912, "  8.4 M\n"},
+      {1'235'814'400, "  1.2 B\n"}};
+  for (const auto& [parameters, text] : shown) {
+    checkpoint.parameters = parameters;
+    EXPECT_THAT(
+        resolved_text(tiny_chat(), checkpoint, {.cores = 4}),
+        HasSubstr(std::string("parameters       ") + text));
+  }
+}
+
 TEST(Resolve, ShowsWhatItCameTo) {
   const auto text = resolved_text(tiny_chat(), some_checkpoint(), {.cores = 4});
   EXPECT_THAT(text, HasSubstr("tiny-chat (llama, 2 layers)"));

@@ -7,7 +7,7 @@ from builtin_models.behaviours import BEHAVIOURS, right, shown, speaks
 from builtin_models.corpus import held_out
 from builtin_models.evaluate import WAYS, Served
 from builtin_models.skills import SKILLS
-from conftest import BUILTIN, Server
+from conftest import BUILTIN, ROOT, Server
 
 SEED = 6  # others look at other prompts
 
@@ -16,7 +16,7 @@ SEED = 6  # others look at other prompts
 def told(request):
     """(behaviour, [(sample, text)]): a prompt of each skill, in each way."""
     behaviour = request.param
-    adapter = BUILTIN.parent / behaviour.name
+    adapter = ROOT / "models" / behaviour.name
     running = Server("--lora-path", str(adapter), model=BUILTIN)
     served = Served(running.base_url)
     samples = [sample for way in WAYS.values() for skill in SKILLS

@@ -1,4 +1,6 @@
-"""The subcommands that serve nothing, through the real binary."""
+"""What the real binary says without serving, and ./serve before there is one."""
+import os
+import shutil
 import subprocess
 
 import pytest
@@ -6,6 +8,7 @@ import pytest
 from conftest import ADAPTERS, BINARY, ENVIRONMENT, ROOT, TINY
 
 PROGRAM = BINARY.with_name("parallm")
+MODELS = ROOT / "models"
 
 
 def run(*arguments):
@@ -38,6 +41,100 @@ def test_the_help_of_inspect_says_that_a_path_may_be_left_out(arguments):
     assert code == 0
     assert "parallm inspect [PATH]" in text
     assert "without PATH: the built-in model" in text
+
+
+def test_inspect_counts_the_parameters():
+    code, text, _ = run("inspect")
+    assert code == 0
+    [line] = [line for line in text.splitlines() if "parameters" in line]
+    assert line.split() == ["#", "parameters", "8.4", "M"]
+
+
+# serve opens no port before that: --print-config shares its way there.
+@pytest.mark.parametrize("subcommand", [["inspect"],
+                                        ["serve", "--port", "0"],
+                                        ["serve", "--print-config"]])
+@pytest.mark.parametrize("folder, kind", [
+    ("parallm-tiny-embedding", "an embedding model"),
+    ("parallm-tiny-reward", "a reward model"),
+    ("parallm-tiny-pirate", "an adapter")])
+def test_a_folder_that_generates_nothing_ends_with_65(
+        subcommand, folder, kind):
+    code, _, complaint = run(*subcommand, "--model-path", MODELS / folder)
+    assert code == 65
+    *start, error = complaint.splitlines()
+    assert f"{folder}: {kind}" in error
+    advice = "--lora-path" if kind == "an adapter" else "parallm-tiny"
+    assert advice in error.split("expected")[1]
+    assert not [line for line in start if "listening" in line]
+
+
+@pytest.mark.parametrize("subcommand", [["inspect"],
+                                        ["serve", "--port", "0"]])
+def test_a_model_given_as_an_adapter_ends_with_65(subcommand):
+    code, _, complaint = run(*subcommand, "--lora-path", TINY)
+    assert code == 65
+    assert complaint.splitlines()[-1].endswith(
+        "tiny-chat: a model (config.json, no adapter_config.json), "
+        "expected an adapter; give it as --model-path")
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A clone with ./serve, one source and a build that does nothing."""
+    shutil.copy(ROOT / "serve", tmp_path)
+    for folder in ("src", "bridge", "scripts"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "src/main.cpp").touch()
+    program(tmp_path / "scripts/build", "touch was_built")
+    return tmp_path
+
+
+def program(path, line, seconds=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+    os.utime(path, (seconds, seconds))
+
+
+def build(tree, seconds):
+    for name in ("parallm", "mlx_parallm_serve"):
+        program(tree / "build/release/bin" / name, 'echo "served $@"', seconds)
+
+
+def serve_script(tree, *arguments):
+    """-> (exit code, standard output, whether it built)"""
+    ended = subprocess.run([tree / "serve", *arguments], cwd=tree,
+                           env=ENVIRONMENT, capture_output=True, text=True,
+                           timeout=60)
+    return ended.returncode, ended.stdout, (tree / "was_built").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"],
+                                       ["--port", "0", "--help"]])
+def test_the_help_of_the_script_builds_nothing(tree, arguments):
+    code, text, was_built = serve_script(tree, *arguments)
+    assert (code, was_built) == (0, False)
+    assert "Usage: ./serve" in text
+    assert "docs/API.md" in text
+
+
+def test_the_help_of_an_old_server_is_that_of_the_script(tree):
+    build(tree, seconds=1)
+    code, text, was_built = serve_script(tree, "--help")
+    assert (code, was_built) == (0, False)
+    assert "Usage: ./serve" in text
+
+
+def test_the_help_of_a_new_server_is_its_own(tree):
+    build(tree, seconds=2)
+    os.utime(tree / "src/main.cpp", (1, 1))
+    assert serve_script(tree, "--help") == (0, "served --help\n", True)
+
+
+def test_the_script_builds_and_serves(tree):
+    build(tree, seconds=1)
+    assert serve_script(tree, "--port", "0") == (0, "served --port 0\n", True)
 
 
 def test_inspect_tells_its_version():

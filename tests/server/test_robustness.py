@@ -237,3 +237,4 @@ def test_too_little_memory_ends_with_71():
 def test_an_address_in_use_ends_with_69(server):
     code, message = start_fails("--port", str(server.port))
     assert code == 69 and str(server.port) in message
+    assert "; --port takes another" in message

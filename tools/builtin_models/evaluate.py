@@ -6,13 +6,13 @@ Asks a running server; start one with ./serve. --card writes the table between
 the marks of the model card instead of printing it alone. Exits with 1 where a
 skill is below what is wanted.
 """
-import argparse
 import concurrent.futures
 import json
 import pathlib
 import sys
 import urllib.request
 
+from .command_line import parser_of
 from .corpus import Renderer, held_out
 from .judging import judged, mark
 from .skills import SKILLS
@@ -95,7 +95,7 @@ def around_table(card):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--prompts", type=int, default=100, help="held-out prompts a skill, where there are so many")
     parser.add_argument("--card", type=pathlib.Path, help="model card to write the table into")

@@ -5,18 +5,17 @@ Usage: python -m builtin_models.export TRAINED TOKENIZER_FOLDER OUT   (from tool
 TRAINED is what train.py wrote; needs mlx.
 """
 import pathlib
-import sys
 
 import mlx.core as mx
 
+from .command_line import parser_of
 from .mlx_checkpoint import config_of, end_tokens_of, expect_at_most, quantised, write_json, write_tokenizer, write_weights
 from .trained import story_of, weights_of
 
 LIMIT_BYTES = 10_000_000  # with the tokenizer
 
 
-def main(trained, tokenizer, out):
-    trained, tokenizer, out = map(pathlib.Path, (trained, tokenizer, out))
+def export(trained, tokenizer, out):
     out.mkdir(parents=True, exist_ok=True)
     write_weights(out, quantised(weights_of(trained, mx.load)))
     write_json(out / "config.json", config_of(story_of(trained)["shape"], tokenizer, "LlamaForCausalLM"))
@@ -25,7 +24,14 @@ def main(trained, tokenizer, out):
     expect_at_most(LIMIT_BYTES, out)
 
 
+def main():
+    parser = parser_of(__doc__)
+    parser.add_argument("trained", type=pathlib.Path)
+    parser.add_argument("tokenizer", type=pathlib.Path, help="folder that train_tokenizer.py wrote")
+    parser.add_argument("out", type=pathlib.Path)
+    options = parser.parse_args()
+    export(options.trained, options.tokenizer, options.out)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])
+    main()

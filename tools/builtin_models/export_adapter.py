@@ -7,8 +7,8 @@ TRAINED_ADAPTER is what train_adapter.py wrote.
 import json
 import pathlib
 import shutil
-import sys
 
+from .command_line import parser_of
 from .trained import story_of
 
 BASE = "parallm-tiny"
@@ -21,8 +21,7 @@ def config_of(adapter):
         "lora_parameters": {"rank": adapter["rank"], "scale": adapter["scale"], "dropout": 0.0, "keys": adapter["keys"]}}
 
 
-def main(trained, out):
-    trained, out = pathlib.Path(trained), pathlib.Path(out)
+def export(trained, out):
     out.mkdir(parents=True, exist_ok=True)
     adapter = story_of(trained)
     (out / "adapter_config.json").write_text(json.dumps(config_of(adapter), indent=2) + "\n")
@@ -32,7 +31,13 @@ def main(trained, out):
     print(f"{out}: {adapter['behaviour']}, {size / 1e6:.2f} MB")
 
 
+def main():
+    parser = parser_of(__doc__)
+    parser.add_argument("trained", type=pathlib.Path)
+    parser.add_argument("out", type=pathlib.Path)
+    options = parser.parse_args()
+    export(options.trained, options.out)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])
+    main()

@@ -9,10 +9,10 @@ mlx-embeddings take an embedding model's names with it as well as without. The s
 and no need to be quantised.
 """
 import pathlib
-import sys
 
 import mlx.core as mx
 
+from .command_line import parser_of
 from .mlx_checkpoint import config_of, expect_at_most, quantised, write_json, write_tokenizer, write_weights
 from .trained import story_of, weights_of
 
@@ -58,14 +58,21 @@ def write_sentence_transformers(out, width):
 EXPORTERS = {"reward": export_reward, "embedding": export_embedding}
 
 
-def main(kind, trained, tokenizer, out):
-    trained, tokenizer, out = map(pathlib.Path, (trained, tokenizer, out))
+def export(kind, trained, tokenizer, out):
     out.mkdir(parents=True, exist_ok=True)
     EXPORTERS[kind](weights_of(trained, mx.load), story_of(trained), tokenizer, out)
     expect_at_most(LIMIT_BYTES, out)
 
 
+def main():
+    parser = parser_of(__doc__)
+    parser.add_argument("kind", choices=EXPORTERS)
+    parser.add_argument("trained", type=pathlib.Path)
+    parser.add_argument("tokenizer", type=pathlib.Path, help="folder that train_tokenizer.py wrote")
+    parser.add_argument("out", type=pathlib.Path)
+    options = parser.parse_args()
+    export(options.kind, options.trained, options.tokenizer, options.out)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 5 or sys.argv[1] not in EXPORTERS:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])
+    main()

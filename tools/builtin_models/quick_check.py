@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """How often the trained weights answer held-out prompts rightly, in PyTorch.
 
-Usage: python -m builtin_models.quick_check TOKENIZER FOLDER [PROMPTS_PER_SKILL]
+Usage: python -m builtin_models.quick_check TOKENIZER TRAINED [PROMPTS_PER_SKILL]   (from tools/)
 For a look during training; the model card's figures come from evaluate.py,
 which asks the server.
 """
-import sys
+import pathlib
 
 import torch
 
+from .command_line import parser_of
 from .corpus import held_out, load_tokenizer
 from .greedy import ask
 from .judging import judged, mark
@@ -19,19 +20,24 @@ from .weights import load
 SEED = 1  # evaluate.py and the tests look at the prompts of others
 
 
-def main(tokenizer_file, folder, count=100, device="cuda" if torch.cuda.is_available() else "cpu"):
-    tokenizer, model = load_tokenizer(tokenizer_file), load(Llama, folder, device).to(torch.bfloat16)
+def main():
+    parser = parser_of(__doc__)
+    parser.add_argument("tokenizer", type=pathlib.Path, help="tokenizer.json")
+    parser.add_argument("trained", type=pathlib.Path, help="folder that train.py wrote")
+    parser.add_argument("prompts", type=int, nargs="?", default=100, help="held-out prompts a skill")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options = parser.parse_args()
+    tokenizer, device = load_tokenizer(options.tokenizer), options.device
+    model = load(Llama, options.trained, device).to(torch.bfloat16)
     for skill in SKILLS:
         for thinking in (False, True):
             after_talk = thinking and skill.name not in ALONE
-            samples = held_out(skill, int(count), SEED, thinking, after_talk)
+            samples = held_out(skill, options.prompts, SEED, thinking, after_talk)
             answers = judged(samples, ask(model, tokenizer, samples, device))
-            print(f"{mark(answers.share() >= skill.target)} {skill.name:20} {'thinking' * thinking:8} {'after talk' * after_talk:10} "
-                  f"{answers.share():6.1%}  wanted {skill.target:.0%}", flush=True)
+            print(f"{mark(answers.share() >= skill.target)} {skill.name:24} {'thinking' * thinking:8} "
+                  f"{'after talk' * after_talk:10} {answers.share():6.1%}  wanted {skill.target:.0%}", flush=True)
             answers.show_wrong(2)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])
+    main()

@@ -62,11 +62,11 @@ def check(model, behaviour, tokenizer, options):
     return found
 
 
-def save(model, behaviour, options, **story):
+def save(model, options, story):
     options.out.mkdir(parents=True, exist_ok=True)
     save_file({name: weight.detach().cpu().contiguous() for name, weight in adapter_of(model).items()},
               options.out / "adapters.safetensors")
-    write_story(options.out, options, behaviour=behaviour.name, **description(model, behaviour.kind), **story)
+    write_story(options.out, options, **story)
 
 
 def main():
@@ -80,9 +80,10 @@ def main():
     behaviour, tokenizer = BEHAVIOURS[options.behaviour], load_tokenizer(options.tokenizer)
     model, log = train(behaviour, tokenizer, options)
     model.to(torch.bfloat16)  # what is saved is what is checked
-    save(model, behaviour, options, log=log)
+    story = {"behaviour": behaviour.name, **description(model, behaviour.kind), "log": log}
+    save(model, options, story)  # before the check, which may be cut short
     if options.prompts:
-        save(model, behaviour, options, log=log, held_out=check(model, behaviour, tokenizer, options))
+        write_story(options.out, options, **story, held_out=check(model, behaviour, tokenizer, options))
 
 
 if __name__ == "__main__":

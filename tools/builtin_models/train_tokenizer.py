@@ -6,10 +6,10 @@ Usage: python -m builtin_models.train_tokenizer OUT_FOLDER   (from tools/)
 import json
 import pathlib
 import random
-import sys
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from .command_line import parser_of
 from .corpus import FOLDER, SHOWN, SPECIAL, Renderer, draw
 
 VOCAB = 4096
@@ -55,8 +55,10 @@ def configuration():
         "chat_template": (FOLDER / "chat_template.jinja").read_text()}
 
 
-def main(folder):
-    folder = pathlib.Path(folder)
+def main():
+    parser = parser_of(__doc__)
+    parser.add_argument("out", type=pathlib.Path, help="folder for tokenizer.json and tokenizer_config.json")
+    folder = parser.parse_args().out
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = train()
     (folder / "tokenizer.json").write_text(with_shown_marks(tokenizer))
@@ -65,6 +67,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    main(sys.argv[1])
+    main()

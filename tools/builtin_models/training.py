@@ -1,5 +1,4 @@
 """The loop that trains every model here, and what it is told (PyTorch)."""
-import argparse
 import math
 import pathlib
 import time
@@ -7,13 +6,15 @@ import time
 import torch
 from torch import nn
 
+from . import command_line
+
 COOL_DOWN = 0.6  # share of the run
 LOG_LINES = 30
 
 
 def parser_of(doc, **defaults):
     """What all training programs are told; each adds its own."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line.parser_of(doc)
     parser.add_argument("--tokenizer", type=pathlib.Path, required=True, help="tokenizer.json")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the weights")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

@@ -24,8 +24,10 @@ ArchSpec read_cohere(const ConfigJson& json) {
 }
 
 // Three layers slide for one that sees all, and that one is blind to positions.
-ArchSpec read_cohere2(const ConfigJson& json) {
-  ArchSpec spec = read_cohere(json.with_defaults(R"({"rope_theta": 50000})"));
+ArchSpec read_cohere2(const ConfigJson& file) {
+  const ConfigJson json =
+      file.with_defaults(R"({"rope_theta": 50000, "sliding_window": 4096})");
+  ArchSpec spec = read_cohere(json);
   slide_except(spec, json, json.integer_or("sliding_window_pattern", 4, 1));
   each_gqa(spec, [](GqaSpec& a) {
     if (a.window == 0) {

@@ -53,12 +53,22 @@ MoeSpec read_experts(const ConfigJson& json) {
   return moe;
 }
 
+void expect_scores(const ConfigJson& json, const char* expected) {
+  if (json.text_or("scoring_func", expected) != expected) {
+    json.refuse_value("scoring_func", expected);
+  }
+}
+
 // Sigmoid scores with a bias that balances (DeepSeek-V3, arXiv 2412.19437).
 MoeSpec read_balanced_experts(const ConfigJson& json) {
   if (json.text_or("topk_method", "noaux_tc") != "noaux_tc") {
     json.refuse_value("topk_method", "noaux_tc");
   }
+  expect_scores(json, "sigmoid");
   MoeSpec moe = read_experts(json);
+  if (moe.router.groups > 1 && moe.experts < 2 * moe.router.groups) {
+    json.refuse_value("n_group", "at most half of n_routed_experts");
+  }
   moe.router.score = RouterSpec::Score::kSigmoid;
   moe.router.normalize = json.flag_or("norm_topk_prob", true);
   moe.router.correction = true;
@@ -132,6 +142,7 @@ void tidy_latent_decoder(Checkpoint& ck, const ArchSpec& spec) {
 } // namespace
 
 ArchSpec read_deepseek_v2(const ConfigJson& json) {
+  expect_scores(json, "softmax");
   MoeSpec moe = read_experts(json);
   if (json.text_or("topk_method", "greedy") != "group_limited_greedy") {
     moe.router.groups = moe.router.groups_kept = 1;

@@ -10,8 +10,9 @@ namespace parallm {
 namespace {
 
 // Any activation by name: the files' hidden_act is not what the models use.
-ArchSpec read_common(const ConfigJson& json, Activation activation) {
-  ArchSpec spec = read_llama(json, {.activation = nullptr});
+ArchSpec read_common(
+    const ConfigJson& json, Activation activation, const RopeKeys& rope = {}) {
+  ArchSpec spec = read_llama(json, {.activation = nullptr, .rope = rope});
   spec.norm.plus_one = true;
   spec.embedding_scale = std::sqrt(static_cast<float>(spec.width));
   each_mlp(spec, [&](MlpSpec& m) { m.activation = activation; });
@@ -30,14 +31,30 @@ float query_scale(const ConfigJson& json, double fallback) {
       std::sqrt(json.number_or("query_pre_attn_scalar", fallback, 1e-6, 1e9)));
 }
 
+// null is none; a file that does not say has the family's.
 float softcap(const ConfigJson& json, const char* key, double fallback) {
-  return static_cast<float>(json.number_or(key, fallback, 1e-6, 1e9));
+  return json.is_null(key)
+             ? 0
+             : static_cast<float>(json.number_or(key, fallback, 1e-6, 1e9));
 }
 
 // As a bfloat16, in which the authors keep it.
 float rounded(float number) {
   const uint32_t bits = uint32_t{to_bfloat16(number)} << 16;
   return std::bit_cast<float>(bits);
+}
+
+constexpr const char* kSliding = "sliding_attention";
+
+// Of the layers that slide. Newer files have a set for each type of layer.
+RopeSpec sliding_rope(const ConfigJson& json, int head_dim) {
+  if (json.is_object("rope_parameters") &&
+      json.object("rope_parameters").is_object(kSliding)) {
+    return read_rope(json, head_dim, {.layer_type = kSliding});
+  }
+  return {
+      .width = head_dim,
+      .theta = json.number_or("rope_local_base_freq", 10'000, 1, 1e12)};
 }
 
 } // namespace
@@ -67,9 +84,13 @@ ArchSpec read_gemma2(const ConfigJson& json) {
 ArchSpec read_gemma3_text(const ConfigJson& file) {
   const ConfigJson json = file.with_defaults(
       R"({"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256,
-          "vocab_size": 262208, "rope_theta": 1000000,
+          "vocab_size": 262208, "rope_theta": 1000000, "sliding_window": 512,
           "max_position_embeddings": 131072})");
-  ArchSpec spec = read_common(json, Activation::kGeluTanh);
+  if (json.flag_or("use_bidirectional_attention", false)) {
+    json.refuse_value("use_bidirectional_attention", "false");
+  }
+  ArchSpec spec = read_common(
+      json, Activation::kGeluTanh, {.layer_type = "full_attention"});
   wrap_parts_in_norms(spec.names);
   spec.embedding_scale = rounded(spec.embedding_scale);
   slide_except(spec, json, json.integer_or("sliding_window_pattern", 6, 1));
@@ -78,9 +99,7 @@ ArchSpec read_gemma3_text(const ConfigJson& file) {
     a.scale = scale;
     a.qk_norm = QkNorm::kHead;
     if (a.window > 0) {
-      a.rope = RopeSpec{
-          .width = a.head_dim,
-          .theta = json.number_or("rope_local_base_freq", 10'000, 1, 1e12)};
+      a.rope = sliding_rope(json, a.head_dim);
     }
   });
   return spec;

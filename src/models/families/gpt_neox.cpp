@@ -15,16 +15,24 @@ void rename_modules(Checkpoint& ck, const ArchSpec&) {
   rename_prefix(ck, "embed_out.", "model.embed_out.");
 }
 
+// Newer files have the usual keys, within rope_parameters.
+RopeKeys rope_keys(const ConfigJson& json) {
+  return json.is_object("rope_parameters")
+             ? RopeKeys{}
+             : RopeKeys{.theta = "rotary_emb_base", .partial = "rotary_pct"};
+}
+
 } // namespace
 
 // GPT-NeoX and Pythia: LayerNorm, biases, both parts side by side, each with
 // its own norm; queries, keys and values of a head lie together.
 ArchSpec read_gpt_neox(const ConfigJson& json) {
   ArchSpec spec = read_llama(
-      json.with_defaults(R"({"rotary_pct": 0.25})"),
+      json.with_defaults(
+          R"({"rotary_pct": 0.25, "partial_rotary_factor": 0.25})"),
       {.norm_eps = "layer_norm_eps",
        .activation = nullptr,
-       .rope = {.theta = "rotary_emb_base", .partial = "rotary_pct"}});
+       .rope = rope_keys(json)});
   spec.norm.kind = NormKind::kLayer;
   spec.norm.bias = true;
   spec.parallel = json.flag_or("use_parallel_residual", true);

@@ -59,6 +59,9 @@ void tidy_layers(Checkpoint& ck, const ArchSpec& spec) {
 // gpt-oss: experts with biases and a clipped SwiGLU, sinks, every other layer
 // slides.
 ArchSpec read_gpt_oss(const ConfigJson& json) {
+  if (json.number_or("swiglu_limit", 7, 0, 1e9) != 7) {
+    json.refuse_value("swiglu_limit", "7");
+  }
   ArchSpec spec = read_llama(json.with_defaults(R"({"rope_theta": 150000})"));
   slide_except(spec, json, 2);
   each_gqa(spec, [](GqaSpec& a) { a.qkv_bias = a.out_bias = a.sinks = true; });
