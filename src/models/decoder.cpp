@@ -11,6 +11,7 @@
 #include "models/mlp.h"
 #include "models/model_shape.h"
 #include "models/moe.h"
+#include "models/tidy.h"
 #include "nn/embedding.h"
 
 namespace parallm {
@@ -113,7 +114,9 @@ class Layer {
 std::optional<Linear> take_head(Checkpoint& ck, const ArchSpec& arch) {
   const auto& name = arch.names.head;
   if (arch.tied_head.value_or(!ck.has(name + ".weight"))) {
-    ck.drop(name + ".weight"); // a copy of the embedding
+    ck.drop([weight = name + ".weight"](const std::string& tensor) {
+      return tensor == weight; // a copy of the embedding
+    });
     return std::nullopt;
   }
   const auto bias = arch.head_bias ? Bias::kRequired : Bias::kNone;
@@ -172,7 +175,7 @@ class Decoder : public Model {
 } // namespace
 
 std::unique_ptr<Model> make_decoder(Checkpoint& ck, const ArchSpec& arch) {
-  ck.drop(".rotary_emb.inv_freq"); // old files store these
+  drop_suffix(ck, ".rotary_emb.inv_freq"); // old files store these
   for (const auto tidy : arch.tidy) {
     tidy(ck, arch);
   }

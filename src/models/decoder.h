@@ -8,8 +8,8 @@
 
 namespace parallm {
 
-// Builds the model that a spec describes from a checkpoint's weights. Engine
-// thread. Throws StartError that names the tensor.
+// Builds the model that a spec describes from a checkpoint's weights, on the
+// checkpoint's thread. Throws StartError that names the tensor.
 std::unique_ptr<Model> make_decoder(Checkpoint& checkpoint, const ArchSpec&);
 
 } // namespace parallm

@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "models/decoder.h"
 #include "models/model_config.h"
-#include "models/model_shape.h"
 #include "models/registry.h"
 #include "nn/checkpoint.h"
 #include "nn/config_json.h"
@@ -71,24 +70,6 @@ GenerationConfig read_end_tokens_only(const fs::path& folder) {
   }
 }
 
-// The table of token vectors, whose name may still have another beginning.
-std::string embedding_module(const WeightFiles& weights, const ArchSpec& arch) {
-  const auto& path = arch.names.embedding;
-  const auto end = path.substr(path.rfind('.')) + ".weight";
-  const auto* table = weights.tensor_ending_in(end);
-  return table ? table->name.substr(0, table->name.rfind('.')) : path;
-}
-
-size_t weight_bytes(const WeightFiles& weights, const LoadOptions& options) {
-  size_t bytes = 0;
-  for (const auto& file : weights.files) {
-    for (const auto& tensor : file.tensors) {
-      bytes += loaded_bytes(tensor, options.dtype);
-    }
-  }
-  return bytes;
-}
-
 std::optional<Adapter> open_adapter(const LoadOptions& options) {
   if (options.adapter.empty()) {
     return std::nullopt;
@@ -96,24 +77,29 @@ std::optional<Adapter> open_adapter(const LoadOptions& options) {
   return Adapter(AdapterFiles::find(options.adapter));
 }
 
+// Builds the model without reading a tensor, so that what is counted is what
+// will be held, whatever a family drops, joins or unpacks.
+void weigh(
+    const fs::path& folder, const LoadOptions& options, ModelFacts& facts) {
+  Checkpoint checkpoint(folder, options.dtype, open_adapter(options));
+  facts.shape = make_decoder(checkpoint, facts.arch)->shape();
+  checkpoint.expect_empty();
+  facts.weight_bytes = checkpoint.held_bytes();
+  facts.making_bytes = checkpoint.making_bytes();
+}
+
 } // namespace
 
 ModelFacts read_model_facts(
     const fs::path& folder, const LoadOptions& options) {
   const ConfigJson json = read_model_config(folder);
-  const auto weights = WeightFiles::find(folder);
   ModelFacts facts;
   facts.arch = read_arch(json);
-  facts.shape = model_shape(
-      facts.arch,
-      weight_dtype(
-          weights, embedding_module(weights, facts.arch), options.dtype));
-  facts.weight_bytes = weight_bytes(weights, options);
-  facts.parameters = count_numbers(weights, facts.arch.quantization);
+  facts.parameters =
+      count_numbers(WeightFiles::find(folder), facts.arch.quantization);
+  weigh(folder, options, facts);
   if (!options.adapter.empty()) {
-    const auto adapter = AdapterFiles::find(options.adapter);
-    facts.weight_bytes += adapter.bytes();
-    facts.adapter = adapter.text();
+    facts.adapter = AdapterFiles::find(options.adapter).text();
   }
   const auto generation = options.use_generation_config
                               ? read_generation_config(folder)
@@ -127,7 +113,8 @@ ModelFacts read_model_facts(
 std::unique_ptr<Model> load_model(
     const fs::path& folder, const LoadOptions& options) {
   const ArchSpec arch = read_arch(read_model_config(folder));
-  Checkpoint checkpoint(folder, options.dtype, open_adapter(options));
+  Checkpoint checkpoint(
+      folder, options.dtype, open_adapter(options), options.on_progress);
   auto model = make_decoder(checkpoint, arch);
   checkpoint.finish();
   return model;

@@ -11,6 +11,7 @@
 #include "models/arch_spec.h"
 #include "models/checkpoint_sampling.h"
 #include "models/model.h"
+#include "nn/checkpoint.h"
 
 namespace parallm {
 
@@ -20,6 +21,7 @@ struct LoadOptions {
   // eos_token_id is read, and what is wrong with it does not matter.
   bool use_generation_config = true;
   std::filesystem::path adapter{}; // folder of the one for all; empty: none
+  OnProgress on_progress{};        // on the engine thread, while it loads
 };
 
 // What a checkpoint folder says about itself, read from its JSON files and the
@@ -27,8 +29,8 @@ struct LoadOptions {
 struct ModelFacts {
   ArchSpec arch{};
   ModelShape shape{};
-  size_t weight_bytes = 0; // in memory, after a change of dtype; the adapter's
-                           // as well
+  size_t weight_bytes = 0; // that the loaded model holds, with its adapter
+  size_t making_bytes = 0; // beside them, at most, while it is loaded
   size_t parameters = 0;   // in the weight files, however packed
   std::string adapter{};   // "lora of rank 8 in 14 modules"; "": none
   // eos_token_id of generation_config.json, else of config.json. Empty where
@@ -37,7 +39,7 @@ struct ModelFacts {
   CheckpointSampling sampling{};
 };
 
-// Any thread. Throws StartError: one line that names file and key.
+// Any thread. Throws StartError: one line that names file and key, or tensor.
 ModelFacts read_model_facts(
     const std::filesystem::path& folder, const LoadOptions& options = {});
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace parallm {
@@ -10,7 +11,6 @@ namespace {
 // Far above any model. Where two of these are multiplied in an int, as heads
 // and head_dim are, their product has a bound of its own.
 constexpr int kMostWidth = 1 << 20;
-constexpr int kMostJoinedWidth = kMostWidth * 16; // of all heads, or the MLP
 constexpr int kMostLayers = 4096;
 constexpr int kMostPositions = 1 << 27;
 
@@ -27,12 +27,7 @@ int read_head_dim(const ConfigJson& json, int width, int heads) {
         fmt::format("a multiple of num_attention_heads, {}", heads));
   }
   const int dim = json.integer_or("head_dim", width / heads, 1, 4096);
-  if (int64_t{heads} * dim > kMostJoinedWidth) {
-    json.refuse(
-        "head_dim", fmt::format(
-                        "is {}, expected at most {} for {} heads", dim,
-                        kMostJoinedWidth / heads, heads));
-  }
+  expect_joined_width(json, "head_dim", dim, heads);
   return dim;
 }
 
@@ -101,6 +96,16 @@ void read_windows(const ConfigJson& json, ArchSpec& spec) {
 }
 
 } // namespace
+
+void expect_joined_width(
+    const ConfigJson& json, const char* key, int width, int heads, int beside) {
+  if (int64_t{heads} * (width + beside) > kMostJoinedWidth) {
+    json.refuse(
+        key, fmt::format(
+                 "is {}, expected at most {} for {} heads", width,
+                 std::max(0, kMostJoinedWidth / heads - beside), heads));
+  }
+}
 
 int read_width(const ConfigJson& json, const char* key) {
   return json.integer(key, 1, kMostJoinedWidth);

@@ -24,7 +24,20 @@ ArchSpec read_llama(const ConfigJson& json, const SpecKeys& keys = {});
 ArchSpec read_frame(const ConfigJson& json, const SpecKeys& keys = {});
 MlpSpec read_mlp(const ConfigJson& json);
 
+// Of all heads together, or of an MLP; so that no product of such numbers
+// leaves an int.
+inline constexpr int kMostJoinedWidth = 1 << 24;
+
 int read_width(const ConfigJson& json, const char* key);
+
+// Refuses the key, whose value is `width`, if heads of this width and what
+// stands beside it in each are too many.
+void expect_joined_width(
+    const ConfigJson& json,
+    const char* key,
+    int width,
+    int heads,
+    int beside = 0);
 
 // For families whose layers slide by their number where the file has no
 // layer_types, which go first: all slide whose number, from 1, is no multiple

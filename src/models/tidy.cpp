@@ -1,6 +1,7 @@
 #include "models/tidy.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdlib>
 #include <string_view>
@@ -14,17 +15,35 @@ namespace {
 // What a module may consist of.
 constexpr const char* kTensors[] = {".weight", ".scales", ".biases", ".bias"};
 
+// What is stacked has one shape and one type.
+void expect_alike(
+    const Checkpoint& ck,
+    const std::string& name,
+    const mx::array& part,
+    const mx::array& first) {
+  if (part.shape() != first.shape()) {
+    ck.refuse(
+        name,
+        fmt::format(
+            "has shape ({}), expected ({}) as the first of its kind",
+            fmt::join(part.shape(), ", "), fmt::join(first.shape(), ", ")));
+  }
+  if (part.dtype() != first.dtype()) {
+    ck.refuse(name, "has another type than the first of its kind");
+  }
+}
+
 } // namespace
 
 void drop_suffix(Checkpoint& ck, const std::string& end) {
-  ck.drop(end);
+  ck.drop([&](const std::string& name) { return name.ends_with(end); });
 }
 
 void rename_prefix(
     Checkpoint& ck, const std::string& from, const std::string& to) {
   for (const auto& name : ck.names()) {
     if (name.starts_with(from)) {
-      ck.put(to + name.substr(from.size()), ck.pull(name));
+      ck.rename(name, to + name.substr(from.size()));
     }
   }
 }
@@ -44,6 +63,7 @@ void stack(
     std::vector<mx::array> parts;
     for (int i = 0; i < count; ++i) {
       parts.push_back(ck.pull(name(i)));
+      expect_alike(ck, name(i), parts[i], parts[0]);
     }
     ck.put(to + tensor, mx::stack(parts));
   }
@@ -68,21 +88,26 @@ void stack_experts(
 }
 
 void drop_prefix(Checkpoint& ck, const std::string& from) {
-  for (const auto& name : ck.names()) {
-    if (name.starts_with(from)) {
-      ck.pull(name);
-    }
-  }
+  ck.drop([&](const std::string& name) { return name.starts_with(from); });
 }
 
 void drop_layers_from(Checkpoint& ck, size_t first) {
   constexpr std::string_view kLayer = "model.layers.";
-  for (const auto& name : ck.names()) {
-    if (name.starts_with(kLayer) &&
-        std::strtoul(name.c_str() + kLayer.size(), nullptr, 10) >= first) {
-      ck.pull(name);
-    }
+  ck.drop([&](const std::string& name) {
+    return name.starts_with(kLayer) &&
+           std::strtoul(name.c_str() + kLayer.size(), nullptr, 10) >= first;
+  });
+}
+
+mx::array pull_pairs(Checkpoint& ck, const std::string& name, int axis) {
+  const auto both = ck.pull(name);
+  if (static_cast<int>(both.ndim()) < -axis || both.shape(axis) % 2 != 0) {
+    ck.refuse(
+        name, fmt::format(
+                  "has shape ({}), expected an even number of rows",
+                  fmt::join(both.shape(), ", ")));
   }
+  return both;
 }
 
 void halve(
@@ -93,10 +118,10 @@ void halve(
     const std::string& second) {
   for (const char* tensor : kTensors) {
     if (ck.has(module + tensor)) {
-      const auto halves = mx::split(ck.pull(module + tensor), 2, axis);
-      // Kernels read rows as they lie: views would be copied in every step.
-      ck.put(first + tensor, mx::contiguous(halves[0]));
-      ck.put(second + tensor, mx::contiguous(halves[1]));
+      const auto halves =
+          mx::split(pull_pairs(ck, module + tensor, axis), 2, axis);
+      ck.put(first + tensor, halves[0]);
+      ck.put(second + tensor, halves[1]);
     }
   }
 }

@@ -3,10 +3,11 @@
 #include <string>
 
 #include "models/arch_spec.h"
+#include "nn/step_context.h"
 
 // Brings the layouts in which the Hub holds weights into ours, before they are
-// taken. Lazy: what is made of tensors is made when it is evaluated. Engine
-// thread. Throws StartError that names the tensor.
+// taken. Lazy: what is made of tensors is made when it is evaluated. The
+// checkpoint's thread. Throws StartError that names the tensor.
 namespace parallm {
 
 // All tensors whose names end so.
@@ -42,6 +43,10 @@ void drop_prefix(Checkpoint& checkpoint, const std::string& from);
 
 // Forgets model.layers.N from this N on.
 void drop_layers_from(Checkpoint& checkpoint, size_t first);
+
+// A tensor whose rows along an axis, counted from the end, are of two kinds:
+// their number is even.
+mx::array pull_pairs(Checkpoint& checkpoint, const std::string& name, int axis);
 
 // Halves of a module's tensors along an axis, counted from the end, become
 // two modules. Nothing happens if there is no such module.

@@ -161,17 +161,9 @@ AdapterFiles AdapterFiles::find(const fs::path& folder) {
   expect_no_model(folder);
   AdapterFiles adapter = read_config(folder / kConfig);
   const fs::path file = folder / "adapters.safetensors";
-  adapter.tensors = {file, read_safetensors_header(file)};
+  adapter.tensors = read_safetensors_header(file);
   Checker(adapter).check();
   return adapter;
-}
-
-size_t AdapterFiles::bytes() const {
-  size_t bytes = 0;
-  for (const auto& tensor : tensors.tensors) {
-    bytes += loaded_bytes(tensor);
-  }
-  return bytes;
 }
 
 std::string AdapterFiles::text() const {

@@ -30,7 +30,6 @@ struct AdapterFiles {
   // Throws StartError that names the field or the tensor.
   static AdapterFiles find(const std::filesystem::path& folder);
 
-  size_t bytes() const;     // in memory
   std::string text() const; // "lora of rank 8 in 14 modules"
 };
 

@@ -31,28 +31,8 @@ std::set<std::string> indexed_files(const ConfigJson& map) {
   return names;
 }
 
-WeightFiles read_indexed(const fs::path& folder, const ConfigJson& index) {
-  const ConfigJson map = index.object("weight_map");
-  WeightFiles found;
-  for (const auto& name : indexed_files(map)) {
-    if (!fs::exists(folder / name)) {
-      throw StartError(
-          kExitNotFound, fmt::format(
-                             "{}: the file {} is named here but absent",
-                             (folder / kIndex).string(), name));
-    }
-    found.files.push_back(
-        {folder / name, read_safetensors_header(folder / name)});
-  }
-  for (const auto& tensor : map.keys()) {
-    if (!found.tensor(tensor)) {
-      map.refuse(tensor, fmt::format("is not in {}", map.text(tensor)));
-    }
-  }
-  return found;
-}
-
-void expect_distinct(const WeightFiles& found) {
+// Each tensor's file; it has one only.
+std::map<std::string, std::string> expect_distinct(const WeightFiles& found) {
   std::map<std::string, std::string> owner;
   for (const auto& file : found.files) {
     for (const auto& tensor : file.tensors) {
@@ -66,15 +46,85 @@ void expect_distinct(const WeightFiles& found) {
       }
     }
   }
+  return owner;
+}
+
+WeightFiles read_indexed(const fs::path& folder, const ConfigJson& index) {
+  const ConfigJson map = index.object("weight_map");
+  WeightFiles found;
+  for (const auto& name : indexed_files(map)) {
+    if (!fs::exists(folder / name)) {
+      throw StartError(
+          kExitNotFound, fmt::format(
+                             "{}: the file {} is named here but absent",
+                             (folder / kIndex).string(), name));
+    }
+    found.files.push_back(read_safetensors_header(folder / name));
+  }
+  const auto owner = expect_distinct(found);
+  for (const auto& tensor : map.keys()) {
+    if (!owner.contains(tensor)) {
+      map.refuse(tensor, fmt::format("is not in {}", map.text(tensor)));
+    }
+  }
+  return found;
+}
+
+using Ids = std::set<std::uintptr_t>;
+
+// Whether an array shows its only input in another way, or takes its place: it
+// is as large. What is held stays, so that its place is not free.
+bool stands_for_input(const mx::array& array, const Ids& held) {
+  const auto& inputs = array.inputs();
+  return inputs.size() == 1 && inputs[0].nbytes() == array.nbytes() &&
+         !held.contains(inputs[0].id());
+}
+
+// The array whose memory this one has.
+mx::array origin(mx::array array, const Ids& held) {
+  while (stands_for_input(array, held)) {
+    array = mx::array(array.inputs()[0]);
+  }
+  return array;
+}
+
+// What an array takes beside itself, at most, while it is evaluated. Those that
+// are held count for themselves.
+size_t bytes_on_the_way(const mx::array& array, const Ids& held) {
+  size_t bytes = 0;
+  Ids seen = held;
+  std::vector<mx::array> left = origin(array, held).inputs();
+  while (!left.empty()) {
+    const mx::array next = left.back();
+    left.pop_back();
+    if (!seen.insert(next.id()).second) {
+      continue;
+    }
+    bytes +=
+        takes_memory(next) && !stands_for_input(next, held) ? next.nbytes() : 0;
+    left.insert(left.end(), next.inputs().begin(), next.inputs().end());
+  }
+  return bytes;
+}
+
+// What was thrown while weights were read: the machine's fault, or the file's.
+StartError unreadable(const fs::path& path, const std::exception& error) {
+  return is_refused_memory(error)
+             ? StartError(
+                   kExitNoMemory, fmt::format(
+                                      "{}: not enough memory: {}",
+                                      path.string(), error.what()))
+             : StartError(
+                   kExitBadData,
+                   fmt::format(
+                       "{}: cannot be read: {}", path.string(), error.what()));
 }
 
 } // namespace
 
 WeightFiles WeightFiles::find(const fs::path& folder) {
   if (const auto index = ConfigJson::read_if_present(folder / kIndex)) {
-    WeightFiles found = read_indexed(folder, *index);
-    expect_distinct(found);
-    return found;
+    return read_indexed(folder, *index);
   }
   const fs::path single = folder / "model.safetensors";
   if (!fs::exists(single)) {
@@ -84,37 +134,35 @@ WeightFiles WeightFiles::find(const fs::path& folder) {
                            folder.string(), kIndex));
   }
   WeightFiles found;
-  found.files.push_back({single, read_safetensors_header(single)});
+  found.files.push_back(read_safetensors_header(single));
   return found;
 }
 
-template <class Fits>
-const TensorInfo* WeightFiles::find_tensor(Fits fits) const {
-  for (const auto& file : files) {
-    const auto found = std::ranges::find_if(file.tensors, fits);
-    if (found != file.tensors.end()) {
-      return &*found;
+struct Checkpoint::Meter {
+  OnProgress tell;
+  size_t all = 0;
+  size_t read = 0;
+
+  void add(size_t bytes) {
+    read += bytes;
+    if (tell) {
+      tell(read, all);
     }
   }
-  return nullptr;
-}
-
-const TensorInfo* WeightFiles::tensor(const std::string& name) const {
-  return find_tensor([&](const TensorInfo& t) { return t.name == name; });
-}
-
-const TensorInfo* WeightFiles::tensor_ending_in(std::string_view end) const {
-  return find_tensor(
-      [&](const TensorInfo& t) { return t.name.ends_with(end); });
-}
+};
 
 Checkpoint::Checkpoint(
     const fs::path& folder,
     std::optional<mx::Dtype> dtype,
-    std::optional<Adapter> adapter)
+    std::optional<Adapter> adapter,
+    OnProgress on_progress)
     : folder_(folder),
       dtype_(dtype),
-      weights_(folder, WeightFiles::find(folder).files),
+      meter_(std::make_shared<Meter>(Meter{std::move(on_progress)})),
+      weights_(
+          folder,
+          WeightFiles::find(folder).files,
+          [meter = meter_](size_t bytes) { meter->add(bytes); }),
       adapter_(std::move(adapter)) {
 }
 
@@ -122,27 +170,30 @@ bool Checkpoint::has(const std::string& name) const {
   return weights_.has(name);
 }
 
+void Checkpoint::refuse(
+    const std::string& name, const std::string& complaint) const {
+  throw StartError(
+      kExitBadData,
+      fmt::format("{}: tensor {} {}", folder_.string(), name, complaint));
+}
+
 mx::array Checkpoint::take(const std::string& name, const mx::Shape& shape) {
-  taken_.push_back(weights_.take(name, shape, dtype_));
-  return taken_.back();
+  return keep(weights_.take(name, shape, dtype_));
 }
 
 mx::array Checkpoint::take_float32(
     const std::string& name, const mx::Shape& shape) {
-  taken_.push_back(weights_.take(name, shape, mx::float32));
-  return taken_.back();
+  return keep(weights_.take(name, shape, mx::float32));
 }
 
 mx::array Checkpoint::take_packed(
     const std::string& name, const mx::Shape& shape) {
-  taken_.push_back(weights_.take_packed(name, shape));
-  return taken_.back();
+  return keep(weights_.take_packed(name, shape));
 }
 
 mx::array Checkpoint::take_bytes(
     const std::string& name, const mx::Shape& shape) {
-  taken_.push_back(weights_.take_bytes(name, shape));
-  return taken_.back();
+  return keep(weights_.take_bytes(name, shape));
 }
 
 std::optional<LoraTensors> Checkpoint::take_lora(
@@ -157,23 +208,51 @@ void Checkpoint::expect_no_lora(
   }
 }
 
-mx::array Checkpoint::keep(const mx::array& form, size_t scratch_bytes) {
-  kept_.push_back(form);
-  scratch_bytes_ = std::max(scratch_bytes_, scratch_bytes);
+mx::array Checkpoint::keep(const mx::array& form) {
+  held_.push_back(form);
   return form;
 }
 
-void Checkpoint::drop(std::string_view name_end) {
-  weights_.drop(name_end);
+// What was taken last is looked for first: it is among the last few.
+mx::array Checkpoint::keep_instead(
+    const mx::array& taken, const mx::array& form) {
+  const auto found = std::find_if(
+      held_.rbegin(), held_.rend(),
+      [&](const mx::array& held) { return held.id() == taken.id(); });
+  PARALLM_CHECK(found != held_.rend(), "of {} arrays", held_.size());
+  *found = form;
+  return form;
+}
+
+size_t Checkpoint::held_bytes() const {
+  size_t bytes = 0;
+  for (const auto& array : held_) {
+    bytes += array.nbytes();
+  }
+  return bytes;
+}
+
+size_t Checkpoint::making_bytes() const {
+  Ids held;
+  for (const auto& array : held_) {
+    held.insert(array.id());
+  }
+  size_t most = 0;
+  for (const auto& array : held_) {
+    most = std::max(most, bytes_on_the_way(array, held));
+  }
+  return most;
+}
+
+void Checkpoint::expect_empty() const {
+  weights_.expect_empty();
+  if (adapter_) {
+    adapter_->expect_empty();
+  }
 }
 
 void Checkpoint::expect_memory() const {
-  size_t bytes = scratch_bytes_;
-  for (const auto* arrays : {&taken_, &kept_}) {
-    for (const auto& array : *arrays) {
-      bytes += array.nbytes();
-    }
-  }
+  const size_t bytes = held_bytes() + making_bytes();
   if (!can_allocate(bytes)) {
     throw StartError(
         kExitNoMemory,
@@ -184,28 +263,26 @@ void Checkpoint::expect_memory() const {
   }
 }
 
-// Forms one by one, so that what one of them needs on the way is free again
-// for the next.
-void Checkpoint::read_all() {
-  mx::eval(taken_);
-  for (auto& form : kept_) {
-    mx::eval(form);
-  }
-}
-
-void Checkpoint::finish() {
-  weights_.expect_empty();
-  if (adapter_) {
-    adapter_->expect_empty();
-  }
-  expect_memory();
+void Checkpoint::read(mx::array& array) const {
   try {
-    read_all();
+    mx::eval(array);
+  } catch (const StartError&) {
+    throw;
   } catch (const std::exception& error) {
     throw unreadable(folder_, error);
   }
-  taken_.clear();
-  kept_.clear();
+  PARALLM_CHECK(
+      array.flags().row_contiguous, "a weight of {} bytes", array.nbytes());
+}
+
+// One by one, so that what each is made of is free again for the next.
+void Checkpoint::finish() {
+  expect_empty();
+  expect_memory();
+  meter_->all = weights_.file_bytes();
+  for (; !held_.empty(); held_.pop_front()) {
+    read(held_.front());
+  }
 }
 
 } // namespace parallm

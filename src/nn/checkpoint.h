@@ -1,6 +1,9 @@
 #pragma once
 
+#include <deque>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,20 +21,17 @@ struct WeightFiles {
   std::vector<TensorFile> files;
 
   static WeightFiles find(const std::filesystem::path& folder);
-
-  // Or nullptr.
-  const TensorInfo* tensor(const std::string& name) const;
-  const TensorInfo* tensor_ending_in(std::string_view name_end) const;
-
- private:
-  template <class Fits>
-  const TensorInfo* find_tensor(Fits fits) const;
 };
+
+// Told while weights are read: so many bytes of so many in the files.
+using OnProgress = std::function<void(size_t read, size_t all)>;
 
 // A checkpoint being unpacked, and the adapter that changes it, if there is
 // one. Each tensor is taken once, by the name it has in the file; what is left
 // at the end is an error, not a surprise. Every complaint is a StartError that
-// names the tensor. Engine thread.
+// names the tensor. Until finish() nothing is read but the files' heads: to
+// learn what a model will hold, any thread may build and drop it; one that is
+// to be finished is built on the engine thread.
 class Checkpoint {
  public:
   // With a dtype, float weights are converted as they are taken; without, f64
@@ -39,17 +39,38 @@ class Checkpoint {
   Checkpoint(
       const std::filesystem::path& folder,
       std::optional<mx::Dtype> dtype,
-      std::optional<Adapter> adapter = std::nullopt);
+      std::optional<Adapter> adapter = std::nullopt,
+      OnProgress on_progress = {});
 
   bool has(const std::string& name) const;
 
   // For whoever makes other tensors of those in the file, before they are
-  // taken: all names, a tensor as it is, and one under a new name.
+  // taken: all names; a tensor as it is; a float one, packed integers and
+  // bytes, of a known shape; one under a new name, made to lie row by row.
   std::vector<std::string> names() const { return weights_.names(); }
   mx::array pull(const std::string& name) { return weights_.pull(name); }
+  mx::array pull(const std::string& name, const mx::Shape& shape) {
+    return weights_.take(name, shape, std::nullopt);
+  }
+  mx::array pull_packed(const std::string& name, const mx::Shape& shape) {
+    return weights_.take_packed(name, shape);
+  }
+  mx::array pull_bytes(const std::string& name, const mx::Shape& shape) {
+    return weights_.take_bytes(name, shape);
+  }
   void put(const std::string& name, const mx::array& array) {
     weights_.put(name, array);
   }
+  void rename(const std::string& from, const std::string& to) {
+    weights_.rename(from, to);
+  }
+  // Forgets tensors that no model of today needs, by their names.
+  void drop(const std::function<bool(const std::string&)>& is_dropped) {
+    weights_.drop(is_dropped);
+  }
+  // "FOLDER: tensor NAME COMPLAINT"
+  [[noreturn]] void refuse(
+      const std::string& name, const std::string& complaint) const;
 
   // To which float weights are converted, if they are.
   std::optional<mx::Dtype> dtype() const { return dtype_; }
@@ -70,27 +91,34 @@ class Checkpoint {
   void expect_no_lora(const std::string& name, std::string_view kind) const;
 
   // A form made of what was taken, which finish() computes so that no step has
-  // to; on the way it needs `scratch_bytes`. Gives it back.
-  mx::array keep(const mx::array& form, size_t scratch_bytes = 0);
+  // to. Gives it back. The second is held instead of `taken`, not beside it.
+  mx::array keep(const mx::array& form);
+  mx::array keep_instead(const mx::array& taken, const mx::array& form);
 
-  // Forgets tensors that no model of today needs, by the end of their names.
-  void drop(std::string_view name_end);
+  // Of what was taken and kept so far: what the model will hold, and what it
+  // takes beside that, at most, to make the forms.
+  size_t held_bytes() const;
+  size_t making_bytes() const;
 
-  // Everything must have been taken or dropped. Reads all that was taken from
-  // the disk; kExitNoMemory if there is no room for it.
+  // Everything must have been taken or dropped.
+  void expect_empty() const;
+
+  // The same, and reads all that was taken from the disk; kExitNoMemory if
+  // there is no room for it.
   void finish();
 
  private:
+  struct Meter;
+
   void expect_memory() const;
-  void read_all();
+  void read(mx::array& array) const;
 
   std::filesystem::path folder_;
   std::optional<mx::Dtype> dtype_;
+  std::shared_ptr<Meter> meter_; // shared with the files, which move it on
   TensorStore weights_;
   std::optional<Adapter> adapter_;
-  std::vector<mx::array> taken_{};
-  std::vector<mx::array> kept_{};
-  size_t scratch_bytes_ = 0; // of the hungriest form
+  std::deque<mx::array> held_{}; // in the order in which they are read
 };
 
 } // namespace parallm

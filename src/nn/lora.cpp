@@ -5,9 +5,6 @@
 namespace parallm {
 namespace {
 
-// Of the weight unpacked in float32, the product, the sum and its squares.
-constexpr size_t kScratchArrays = 4;
-
 // Rows in memory as `linear` reads them.
 mx::array transposed(const mx::array& matrix) {
   return mx::contiguous(mx::transpose(matrix));
@@ -35,9 +32,7 @@ std::optional<mx::array> keep_magnitude(
   if (!lora.m) {
     return std::nullopt;
   }
-  return checkpoint.keep(
-      magnitude_of(lora, weight),
-      kScratchArrays * sizeof(float) * weight.size());
+  return checkpoint.keep(magnitude_of(lora, weight));
 }
 
 } // namespace

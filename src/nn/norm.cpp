@@ -14,7 +14,8 @@ mx::array take_weight(
     const NormSpec& spec) {
   const auto weight = checkpoint.take(name + ".weight", {width});
   return spec.plus_one
-             ? checkpoint.keep(mx::astype(weight, mx::float32) + mx::array(1.f))
+             ? checkpoint.keep_instead(
+                   weight, mx::astype(weight, mx::float32) + mx::array(1.f))
              : weight;
 }
 

@@ -4,9 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <sstream>
-#include <unordered_map>
 
-#include "kernels/allocation.h"
+#include "base/check.h"
 
 namespace parallm {
 namespace {
@@ -15,27 +14,25 @@ namespace fs = std::filesystem;
 
 constexpr size_t kNamesShown = 5;
 
-// Lazy: the header is read now, the numbers when they are evaluated.
-std::unordered_map<std::string, mx::array> open_arrays(const fs::path& file) {
-  try {
-    return mx::load_safetensors(file.string()).first;
-  } catch (const std::exception& error) {
-    throw unreadable(file, error);
-  }
-}
-
 } // namespace
 
 TensorStore::TensorStore(
-    const fs::path& folder, const std::vector<TensorFile>& files)
+    const fs::path& folder,
+    const std::vector<TensorFile>& files,
+    const OnRead& on_read)
     : folder_(folder) {
   for (const auto& file : files) {
-    const auto arrays = open_arrays(file.path);
-    for (const auto& info : file.tensors) {
-      tensors_.emplace(
-          info.name,
-          Tensor{arrays.at(info.name), file.path.string(), info.dtype});
-    }
+    add(file, on_read);
+  }
+}
+
+void TensorStore::add(const TensorFile& file, const OnRead& on_read) {
+  const auto data = std::make_shared<FileData>(file, on_read);
+  for (const auto& info : file.tensors) {
+    tensors_.emplace(
+        info.name,
+        Tensor{data->tensor(info), file.path.string(), info.dtype, info.bytes});
+    file_bytes_ += info.bytes;
   }
 }
 
@@ -70,7 +67,23 @@ mx::array TensorStore::pull(const std::string& name) {
 void TensorStore::put(const std::string& name, const mx::array& array) {
   std::ostringstream dtype;
   dtype << array.dtype();
-  tensors_.insert_or_assign(name, Tensor{array, folder_.string(), dtype.str()});
+  tensors_.insert_or_assign(
+      name, Tensor{mx::contiguous(array), folder_.string(), dtype.str()});
+}
+
+void TensorStore::rename(const std::string& from, const std::string& to) {
+  auto node = tensors_.extract(from);
+  if (!node) {
+    miss(from, "");
+  }
+  node.key() = to;
+  const auto done = tensors_.insert(std::move(node));
+  if (!done.inserted) {
+    throw StartError(
+        kExitBadData, fmt::format(
+                          "{}: tensor {} stands for {}, which is there as well",
+                          done.node.mapped().file, from, to));
+  }
 }
 
 TensorStore::Tensor TensorStore::extract(
@@ -129,9 +142,12 @@ mx::array TensorStore::take_bytes(
   return take_whole_numbers(name, shape, mx::uint8);
 }
 
-void TensorStore::drop(std::string_view name_end) {
+void TensorStore::drop(
+    const std::function<bool(const std::string&)>& is_dropped) {
   std::erase_if(tensors_, [&](const auto& entry) {
-    return entry.first.ends_with(name_end);
+    const bool gone = is_dropped(entry.first);
+    file_bytes_ -= gone ? entry.second.file_bytes : 0;
+    return gone;
   });
 }
 
@@ -153,18 +169,6 @@ void TensorStore::expect_empty(std::string_view why) const {
           "{}: {} tensor{} left over: {}{}", tensors_.begin()->second.file,
           tensors_.size(), tensors_.size() == 1 ? " is" : "s are",
           fmt::join(names, ", "), why));
-}
-
-StartError unreadable(const fs::path& path, const std::exception& error) {
-  return is_refused_memory(error)
-             ? StartError(
-                   kExitNoMemory, fmt::format(
-                                      "{}: not enough memory: {}",
-                                      path.string(), error.what()))
-             : StartError(
-                   kExitBadData,
-                   fmt::format(
-                       "{}: cannot be read: {}", path.string(), error.what()));
 }
 
 } // namespace parallm

@@ -31,8 +31,9 @@ void expect_whole_groups(
 // Converted now, so that no step has to.
 mx::array keep_as(
     Checkpoint& checkpoint, const mx::array& array, mx::Dtype dtype) {
-  return array.dtype() == dtype ? array
-                                : checkpoint.keep(mx::astype(array, dtype));
+  return array.dtype() == dtype
+             ? array
+             : checkpoint.keep_instead(array, mx::astype(array, dtype));
 }
 
 QuantizedWeight take_affine(
@@ -138,7 +139,7 @@ size_t numbers_of(const TensorInfo& tensor, const Quantization& all) {
   if (all.present() && serves_a_packed_one(tensor)) {
     return 0;
   }
-  return is_float(tensor) ? loaded_bytes(tensor) / float_dtype(tensor).size()
+  return is_float(tensor) ? tensor.bytes / dtype_of(tensor).size()
                           : packed_numbers(tensor, all);
 }
 
@@ -168,26 +169,6 @@ WeightArrays take_weight(
     return checkpoint.take(name + ".weight", shape);
   }
   return take_packed(checkpoint, name, shape, *spec);
-}
-
-mx::Dtype weight_dtype(
-    const WeightFiles& files,
-    const std::string& name,
-    std::optional<mx::Dtype> dtype) {
-  if (dtype) {
-    return *dtype;
-  }
-  const auto* scales = files.tensor(name + ".scales");
-  if (!scales) {
-    const auto* weight = files.tensor(name + ".weight");
-    return weight ? float_dtype(*weight) : mx::float32;
-  }
-  if (!is_float(*scales)) {
-    return kBytesDtype;
-  }
-  const auto* biases = files.tensor(name + ".biases");
-  return biases ? mx::promote_types(float_dtype(*scales), float_dtype(*biases))
-                : float_dtype(*scales);
 }
 
 size_t count_numbers(

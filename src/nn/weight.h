@@ -22,15 +22,6 @@ WeightArrays take_weight(
     const mx::Shape& shape,
     const Quantization& quantization);
 
-// The type of the numbers that NAME.weight will stand for once it is loaded,
-// converted to `dtype` if there is one: that of a dense weight, or of affine
-// scales and biases together; bfloat16 where scales are bytes, as in MLX.
-// float32 if there is no such weight. Any thread.
-mx::Dtype weight_dtype(
-    const WeightFiles& files,
-    const std::string& name,
-    std::optional<mx::Dtype> dtype);
-
 // How many numbers the weights stand for, however packed; scales and biases of
 // packed ones are none of them. Any thread.
 size_t count_numbers(

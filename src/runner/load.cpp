@@ -1,9 +1,12 @@
 #include "runner/load.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "models/load.h"
+#include "runner/load_progress.h"
 #include "runner/runner.h"
 
 namespace parallm {
@@ -28,6 +31,18 @@ LoadOptions load_options(const RunnerOptions& options) {
       .dtype = dtype_of(options.dtype),
       .use_generation_config = options.use_generation_config,
       .adapter = options.adapter};
+}
+
+// A line of the log every few seconds, for whoever waits.
+OnProgress log_progress() {
+  using Clock = std::chrono::steady_clock;
+  return [start = Clock::now(), progress = LoadProgress()](
+             size_t read, size_t all) mutable {
+    const std::chrono::duration<double> spent = Clock::now() - start;
+    if (const auto line = progress.line(spent.count(), read, all)) {
+      log::info("{}", *line);
+    }
+  };
 }
 
 void expect_device(DeviceKind device) {
@@ -109,6 +124,7 @@ MemoryNeeds needs_of(
   one_block.blocks = 1;
   return {
       .weights = facts.weight_bytes,
+      .making = facts.making_bytes,
       .working = working_bytes(options, facts.arch),
       .answers = options.answer_bytes,
       .block = kv_bytes_per_block(one_block),
@@ -152,7 +168,9 @@ std::unique_ptr<ModelRunner> load_runner(
     const RunnerOptions& options, const CheckpointSummary& summary) {
   use_device(options.device);
   keep_buffers(summary.memory);
-  auto model = load_model(options.path, load_options(options));
+  LoadOptions load = load_options(options);
+  load.on_progress = log_progress();
+  auto model = load_model(options.path, load);
   KvGeometry geometry = kv_geometry(options, model->shape());
   geometry.blocks = summary.geometry.blocks;
   return std::make_unique<Runner>(std::move(model), geometry);

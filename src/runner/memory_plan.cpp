@@ -93,6 +93,18 @@ int64_t positions_in(int64_t blocks, const MemoryNeeds& needs) {
           mib(kv), mib(fixed_bytes(needs)) + mib(kv), mib(budget)));
 }
 
+// Before there is a cache.
+void expect_room_to_load(const MemoryNeeds& needs, size_t budget) {
+  if (needs.weights + needs.making > budget) {
+    throw StartError(
+        kExitNoMemory,
+        fmt::format(
+            "not enough memory: weights {:.1f} MiB and {:.1f} MiB to load "
+            "them, and {:.1f} MiB may be used",
+            mib(needs.weights), mib(needs.making), mib(budget)));
+  }
+}
+
 } // namespace
 
 std::string MemoryPlan::text() const {
@@ -121,6 +133,7 @@ MemoryPlan plan_memory(
         wish.kv_bytes.value_or(static_cast<size_t>(least) * needs.block),
         budget);
   }
+  expect_room_to_load(needs, budget);
   return {needs.weights, needs.working,
           needs.answers, static_cast<size_t>(blocks) * needs.block,
           blocks,        static_cast<int>(positions_in(blocks, needs))};

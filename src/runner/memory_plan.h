@@ -11,6 +11,7 @@ namespace parallm {
 // What the model asks of memory, in bytes, and what was asked of us.
 struct MemoryNeeds {
   size_t weights = 0;
+  size_t making = 0;  // beside the weights, at most, while they are loaded
   size_t working = 0; // of one step at its largest
   size_t answers = 0; // set aside for answers that are gathered
   size_t block = 0;   // keys and values of one block, all layers

@@ -7,6 +7,8 @@
 
 #include "nn/config_json.h"
 #include "tests/support/decoder.h"
+#include "tests/support/safetensors_bytes.h"
+#include "tests/support/temporary_folder.h"
 
 // Every folder of tests/data/models, and of tests/data/adapters with its
 // checkpoint, against what mlx-lm computed from it (tools/make_goldens.py,
@@ -252,6 +254,42 @@ TEST_P(Golden, TellsItsShapeBeforeItIsLoaded) {
   EXPECT_EQ(facts.shape.max_positions, shape.max_positions);
   EXPECT_EQ(facts.shape.dtype, shape.dtype);
   EXPECT_EQ(facts.end_tokens, std::vector<TokenId>{2});
+}
+
+// A copy of a folder whose tensors lie at odd places: all of them are copied
+// into memory that MLX counts, and none is the file's.
+void copy_askew(const fs::path& from, const TemporaryFolder& to) {
+  fs::copy(from, to.path());
+  for (const auto& entry : fs::directory_iterator(to.path())) {
+    if (entry.path().extension() == ".safetensors") {
+      const std::string name = entry.path().filename().string();
+      to.write(name, with_tensors_at(to.read(name), 1));
+    }
+  }
+}
+
+// Beside the weights a model has constants: a few numbers a layer, and
+// frequencies.
+constexpr size_t kConstants = 2048;
+
+TEST_P(Golden, HoldsWhatItPlanned) {
+  const TemporaryFolder checkpoint, adapter;
+  copy_askew(GetParam().checkpoint, checkpoint);
+  LoadOptions askew;
+  if (!GetParam().adapter.empty()) {
+    copy_askew(GetParam().adapter, adapter);
+    askew.adapter = adapter.path();
+  }
+  const auto facts = read_model_facts(checkpoint.path(), askew);
+  mx::set_cache_limit(0);
+  const size_t before = mx::get_active_memory();
+  mx::reset_peak_memory();
+  const auto model = load_model(checkpoint.path(), askew);
+  const size_t held = mx::get_active_memory() - before;
+  const size_t peak = mx::get_peak_memory() - before;
+  EXPECT_GE(held, facts.weight_bytes);
+  EXPECT_LE(held, facts.weight_bytes + kConstants);
+  EXPECT_LE(peak, facts.weight_bytes + facts.making_bytes + kConstants);
 }
 
 std::string name_of(const testing::TestParamInfo<Case>& info) {

@@ -137,6 +137,115 @@ TEST_F(Load, NamesAShardThatIsAbsent) {
       "model-00002-of-00003.safetensors is named here but absent");
 }
 
+TEST_F(Load, NamesAnExpertThatIsNotLikeTheFirst) {
+  copy("mixtral-hub");
+  const std::string name =
+      "model.layers.1.block_sparse_moe.experts.3.w1.weight";
+  change_tensors([&](auto& t) {
+    t.insert_or_assign(name, mx::zeros({18, 35}, mx::bfloat16));
+  });
+  EXPECT_EQ(
+      complaint(), "tensor " + name +
+                       " has shape (18, 35), expected (18, 36) as the first "
+                       "of its kind");
+  change_tensors([&](auto& t) {
+    t.insert_or_assign(name, mx::zeros({18, 36}, mx::uint32));
+  });
+  EXPECT_EQ(
+      complaint(),
+      "tensor " + name + " has another type than the first of its kind");
+  change_tensors([&](auto& t) { t.erase(name); });
+  EXPECT_EQ(complaint(), "tensor " + name + " is missing");
+}
+
+TEST_F(Load, NamesAMisshapenTensorThatIsTakenApart) {
+  copy("gpt_oss-hub");
+  const std::string at = "model.layers.0.mlp.experts.";
+  const auto said_with = [&](const std::string& name, const mx::array& tensor) {
+    copy("gpt_oss-hub");
+    change_tensors([&](auto& t) { t.insert_or_assign(at + name, tensor); });
+    return complaint();
+  };
+  EXPECT_EQ(
+      said_with("gate_up_proj_blocks", mx::zeros({5, 64, 2, 15}, mx::uint8)),
+      "tensor " + at +
+          "gate_up_proj_blocks has shape (5, 64, 2, 15), expected (experts, "
+          "rows, groups, 16) of U8");
+  EXPECT_EQ(
+      said_with("down_proj_blocks", mx::zeros({5}, mx::uint8)),
+      "tensor " + at +
+          "down_proj_blocks has shape (5), expected (experts, rows, groups, "
+          "16) of U8");
+  EXPECT_EQ(
+      said_with("gate_up_proj_scales", mx::zeros({2}, mx::uint8)),
+      "tensor " + at +
+          "gate_up_proj_scales has shape (2), expected an even number of rows");
+  EXPECT_EQ(
+      said_with("gate_up_proj_bias", mx::zeros({5, 63})),
+      "tensor " + at +
+          "gate_up_proj_bias has shape (5, 63), expected an even number of "
+          "rows");
+}
+
+TEST_F(Load, NamesAHalvedTensorOfOddRows) {
+  copy("granitemoe-hub");
+  const std::string name =
+      "model.layers.0.block_sparse_moe.input_linear.weight";
+  change_tensors([&](auto& t) {
+    t.insert_or_assign(name, mx::zeros({5, 35, 36}));
+  });
+  EXPECT_EQ(
+      complaint(), "tensor " + name +
+                       " has shape (5, 35, 36), expected an even number of "
+                       "rows");
+}
+
+// Heads of 32 + 16 numbers from a latent of 32, packed in groups of 32.
+TEST_F(Load, NamesAMisshapenPackedTensorThatIsAbsorbed) {
+  copy("deepseek_v3-4bit");
+  const std::string at = "model.layers.1.self_attn.", to = at + "kv_b_proj";
+  const auto use = [&](const mx::array& weight, const mx::array& scales) {
+    change_tensors([&](auto& t) {
+      for (const char* tensor : {".weight", ".scales", ".biases"}) {
+        t.erase(at + "embed_q" + tensor);
+        t.erase(at + "unembed_out" + tensor);
+      }
+      t.insert_or_assign(to + ".weight", weight);
+      t.insert_or_assign(to + ".scales", scales);
+      t.insert_or_assign(to + ".biases", mx::zeros({96, 1}, mx::float16));
+    });
+    return complaint();
+  };
+  const auto weight = mx::zeros({96, 4}, mx::uint32);
+  EXPECT_EQ(use(weight, mx::zeros({96, 1}, mx::float16)), "accepted");
+  EXPECT_EQ(
+      use(weight, mx::zeros({96, 0}, mx::float16)),
+      "model.safetensors: tensor " + to +
+          ".scales has shape (96, 0), expected (96, 1)");
+  EXPECT_EQ(
+      use(mx::zeros({95, 4}, mx::uint32), mx::zeros({96, 1}, mx::float16)),
+      "model.safetensors: tensor " + to +
+          ".weight has shape (95, 4), expected (96, 4)");
+  EXPECT_EQ(
+      use(mx::zeros({96, 4}, mx::float16), mx::zeros({96, 1}, mx::float16)),
+      "model.safetensors: tensor " + to + ".weight has type F16, expected U32");
+  replace("config.json", "\"kv_lora_rank\": 32", "\"kv_lora_rank\": 33");
+  EXPECT_EQ(
+      complaint(), "tensor " + to +
+                       ".weight has 33 inputs, expected a multiple of the "
+                       "group size 32");
+}
+
+// What is dropped, and what is held in another form, is counted as held.
+TEST_F(Load, CountsOnlyWhatTheModelWillHold) {
+  const size_t plain = read_model_facts(folder_.path()).weight_bytes;
+  replace(
+      "config.json", "\"tie_word_embeddings\": false",
+      "\"tie_word_embeddings\": true");
+  const size_t tied = read_model_facts(folder_.path()).weight_bytes;
+  EXPECT_EQ(plain - tied, 67u * 36u * sizeof(float)); // lm_head
+}
+
 TEST_F(Load, SaysThatFolderOrConfigIsAbsent) {
   fs::remove(folder_.path() / "config.json");
   EXPECT_EQ(complaint(kExitNotFound), "config.json: no such file");

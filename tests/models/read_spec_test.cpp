@@ -105,6 +105,50 @@ TEST(ReadSpec, NamesTheKeyThatIsWrong) {
       "tie_word_embeddings is 1, expected true or false");
 }
 
+// Numbers that are in range each, and whose products would leave an int.
+TEST(ReadSpec, RefusesLatentHeadsThatAreTooWideTogether) {
+  const auto said_of = [](const json::object& changes) {
+    json::object all = {
+        {"model_type", "deepseek_v3"},
+        {"num_attention_heads", 65536},
+        {"num_key_value_heads", nullptr},
+        {"kv_lora_rank", 64},
+        {"qk_rope_head_dim", 64},
+        {"qk_nope_head_dim", 64},
+        {"v_head_dim", 64},
+        {"n_routed_experts", 8},
+        {"num_experts_per_tok", 2},
+        {"moe_intermediate_size", 16}};
+    for (const auto& change : changes) {
+      all[change.key()] = change.value();
+    }
+    return complaint(all);
+  };
+  EXPECT_EQ(said_of({}), "accepted");
+  EXPECT_EQ(
+      said_of({{"qk_rope_head_dim", 65536}}),
+      "qk_rope_head_dim is 65536, expected at most 256 for 65536 heads");
+  EXPECT_EQ(
+      said_of({{"qk_nope_head_dim", 193}}),
+      "qk_nope_head_dim is 193, expected at most 192 for 65536 heads");
+  EXPECT_EQ(
+      said_of({{"kv_lora_rank", 193}}),
+      "kv_lora_rank is 193, expected at most 192 for 65536 heads");
+  EXPECT_EQ(
+      said_of({{"v_head_dim", 257}}),
+      "v_head_dim is 257, expected at most 256 for 65536 heads");
+}
+
+TEST(ReadSpec, RefusesSharedExpertsThatAreTooWideTogether) {
+  const json::object wide = {
+      {"model_type", "glm4_moe"},    {"n_routed_experts", 1 << 20},
+      {"num_experts_per_tok", 2},    {"moe_intermediate_size", 1 << 20},
+      {"n_shared_experts", 1 << 12}, {"first_k_dense_replace", 0}};
+  EXPECT_EQ(
+      complaint(wide),
+      "n_shared_experts is 4096, expected an integer from 0 to 16");
+}
+
 TEST(ReadSpec, RefusesRopesItCannotTurn) {
   EXPECT_EQ(
       complaint({{"rope_scaling", {{"type", "spiral"}, {"factor", 2}}}}),

@@ -232,14 +232,6 @@ TEST_F(AdapterErrors, TheFilesTellWhatTheyHold) {
   save_adapter(config("dora", 2, "1"), kDora);
   const auto files = AdapterFiles::find(adapter_.path());
   EXPECT_EQ(files.text(), "dora of rank 2 in 1 module");
-  EXPECT_EQ(files.bytes(), (12u + 10u + 5u) * sizeof(float));
-}
-
-TEST(AdapterFiles, CountsTheBytesThatItHoldsInMemory) {
-  AdapterFiles files;
-  files.tensors.tensors = {
-      {"w.lora_a", "F64", {6, 2}, 96}, {"w.lora_b", "BF16", {2, 5}, 20}};
-  EXPECT_EQ(files.bytes(), 12u * sizeof(float) + 20u);
 }
 
 } // namespace

@@ -8,6 +8,7 @@
 #include "kernels/allocation.h"
 #include "nn/linear.h"
 #include "tests/support/arrays.h"
+#include "tests/support/safetensors_bytes.h"
 #include "tests/support/temporary_folder.h"
 
 namespace parallm {
@@ -57,7 +58,7 @@ TEST_F(CheckpointFolder, GivesEachTensorOnceAndInTheAskedType) {
   EXPECT_TRUE(checkpoint.has("a"));
   const auto taken = checkpoint.take("a", {3, 5});
   EXPECT_FALSE(checkpoint.has("a"));
-  checkpoint.drop("b");
+  checkpoint.drop([](const std::string& name) { return name == "b"; });
   checkpoint.finish();
   EXPECT_EQ(taken.dtype(), mx::float32);
   EXPECT_EQ(floats(taken), floats(value));
@@ -121,49 +122,6 @@ TEST_F(CheckpointFolder, FindsATruncatedFileWhereverItIsCut) {
       open_complaint().starts_with("FOLDER/model.safetensors: corrupt: "));
 }
 
-// The length of a header, little-endian, then the header.
-std::string file_with_header(const std::string& header) {
-  std::string bytes;
-  for (int i = 0; i < 8; ++i) {
-    bytes.push_back(static_cast<char>(header.size() >> (8 * i) & 255));
-  }
-  return bytes + header;
-}
-
-TEST_F(CheckpointFolder, RefusesHeadersThatMakeNoSense) {
-  const auto said_of = [&](const std::string& header, size_t data_bytes) {
-    folder_.write(
-        "model.safetensors",
-        file_with_header(header) + std::string(data_bytes, '\0'));
-    return open_complaint().substr(26);
-  };
-  EXPECT_EQ(said_of("nonsense", 0), "corrupt: its header is not a JSON object");
-  EXPECT_EQ(said_of(R"({"a": 3})", 0), "corrupt: tensor a is not described");
-  EXPECT_EQ(
-      said_of(
-          R"({"a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}})",
-          8),
-      "corrupt: tensor a takes 8 bytes, its shape needs 12");
-  EXPECT_EQ(
-      said_of(
-          R"({"a": {"dtype": "Q7", "shape": [2], "data_offsets": [0, 8]}})", 8),
-      "tensor a has the unknown type Q7");
-  EXPECT_EQ(
-      said_of(
-          R"({"a": {"dtype": "F32", "shape": [4294967296, 4294967296],
-              "data_offsets": [0, 8]}})",
-          8),
-      "corrupt: tensor a has an impossible shape");
-  EXPECT_EQ(
-      said_of(
-          R"({"a": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}})",
-          8),
-      "corrupt: tensor a has an impossible shape");
-  folder_.write("model.safetensors", std::string(64, '\xff'));
-  EXPECT_EQ(
-      open_complaint(), "FOLDER/model.safetensors: not a safetensors file");
-}
-
 // 4 TiB of nothing, in a sparse file.
 TEST_F(CheckpointFolder, WeightsThatFitNoMemoryAreNotABrokenFile) {
   constexpr size_t kBytes = size_t{1} << 42;
@@ -186,6 +144,105 @@ TEST_F(CheckpointFolder, WeightsThatFitNoMemoryAreNotABrokenFile) {
       complaint(kExitNoMemory, [&] { checkpoint.finish(); }),
       "FOLDER: not enough memory: the system refuses 4398046511104 bytes for "
       "the weights");
+}
+
+TEST_F(CheckpointFolder, TellsHowFarItHasCome) {
+  save(
+      "model.safetensors",
+      {{"a", mx::zeros({16})}, {"b", mx::zeros({4})}, {"c", mx::zeros({9})}});
+  std::vector<std::pair<size_t, size_t>> told;
+  Checkpoint checkpoint(
+      folder_.path(), std::nullopt, std::nullopt,
+      [&](size_t read, size_t all) { told.emplace_back(read, all); });
+  checkpoint.drop([](const std::string& name) { return name == "c"; });
+  checkpoint.take("b", {4});
+  checkpoint.put("d", checkpoint.pull("a") + mx::array(1.0f));
+  checkpoint.take("d", {16});
+  EXPECT_TRUE(told.empty());
+  checkpoint.finish();
+  EXPECT_EQ(told, (std::vector<std::pair<size_t, size_t>>{{16, 80}, {80, 80}}));
+}
+
+TEST_F(CheckpointFolder, CountsWhatIsHeldBeforeItIsRead) {
+  save("model.safetensors", {{"a", mx::zeros({16})}, {"b", mx::zeros({8})}});
+  auto checkpoint = open(mx::bfloat16);
+  const auto a = checkpoint.take("a", {16});
+  EXPECT_EQ(checkpoint.held_bytes(), 32u);
+  const auto b = checkpoint.take("b", {8});
+  EXPECT_EQ(checkpoint.held_bytes(), 48u);
+  checkpoint.keep(mx::transpose(a));
+  EXPECT_EQ(checkpoint.held_bytes(), 80u);
+  const auto wide = checkpoint.keep_instead(b, mx::astype(b, mx::float32));
+  EXPECT_EQ(checkpoint.held_bytes(), 96u);
+  checkpoint.finish();
+  EXPECT_TRUE(wide.is_available());
+}
+
+// Of 4 tensors of 4000 bytes that are stacked, and are then the model's.
+TEST_F(CheckpointFolder, CountsWhatItTakesToMakeAForm) {
+  const auto bytes_at = [&](size_t rest) {
+    Tensors tensors;
+    for (const char* name : {"a", "b", "c", "d"}) {
+      tensors.emplace(name, mx::zeros({10, 100}));
+    }
+    save("model.safetensors", tensors);
+    folder_.write(
+        "model.safetensors",
+        with_tensors_at(folder_.read("model.safetensors"), rest));
+    auto checkpoint = open();
+    std::vector<mx::array> parts;
+    for (const char* name : {"a", "b", "c", "d"}) {
+      parts.push_back(checkpoint.pull(name));
+    }
+    checkpoint.put("e", mx::stack(parts));
+    checkpoint.take("e", {4, 10, 100});
+    EXPECT_EQ(checkpoint.held_bytes(), 16000u);
+    return checkpoint.making_bytes();
+  };
+  EXPECT_EQ(bytes_at(0), 0u); // the file's pages
+  EXPECT_EQ(bytes_at(1), 16000u);
+}
+
+TEST_F(CheckpointFolder, WhatIsHeldLiesRowByRow) {
+  const auto value = random_array({4, 6}, 1);
+  save("model.safetensors", {{"a", value}});
+  auto checkpoint = open();
+  checkpoint.put("b", mx::slice(checkpoint.pull("a"), {0, 1}, {4, 3}));
+  const auto b = checkpoint.take("b", {4, 2});
+  checkpoint.finish();
+  EXPECT_TRUE(b.flags().row_contiguous);
+  EXPECT_EQ(floats(b), floats(mx::slice(value, {0, 1}, {4, 3})));
+}
+
+TEST_F(CheckpointFolder, AViewIsNoWeight) {
+  save("model.safetensors", {{"a", mx::zeros({4, 6})}});
+  auto checkpoint = open();
+  checkpoint.keep(mx::transpose(checkpoint.pull("a")));
+  EXPECT_THROW(checkpoint.finish(), CheckFailed);
+}
+
+TEST_F(CheckpointFolder, ARenamedTensorIsTheSameAndHidesNoOther) {
+  const auto value = random_array({3}, 1);
+  save("model.safetensors", {{"a", value}, {"b", value}});
+  auto checkpoint = open();
+  EXPECT_EQ(
+      complaint(kExitBadData, [&] { checkpoint.rename("a", "b"); }),
+      "FOLDER/model.safetensors: tensor a stands for b, which is there as "
+      "well");
+  checkpoint.rename("b", "c");
+  EXPECT_EQ(
+      complaint(kExitBadData, [&] { checkpoint.take("c", {4}); }),
+      "FOLDER/model.safetensors: tensor c has shape (3), expected (4)");
+}
+
+TEST_F(CheckpointFolder, AFileThatChangesBeforeItIsReadIsRefused) {
+  save("model.safetensors", {{"a", mx::zeros({16})}});
+  auto checkpoint = open();
+  checkpoint.take("a", {16});
+  folder_.write("model.safetensors", "other");
+  EXPECT_TRUE(complaint(kExitBadData, [&] {
+                checkpoint.finish();
+              }).ends_with(" when its header was read: it has changed"));
 }
 
 TEST_F(CheckpointFolder, ReadsTheFilesOfAnIndex) {

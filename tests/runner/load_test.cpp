@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "nn/step_context.h"
+#include "tests/support/temporary_folder.h"
 
 namespace parallm {
 namespace {
@@ -78,9 +79,17 @@ TEST(InspectCheckpoint, AnAdapterIsPartOfThePlan) {
   EXPECT_GT(adapted.memory.working, plain.memory.working);
 }
 
-// What an adapter adds to the working memory of a step, in floats. The model
-// has H D = 72, wider than E = 36 and F = 52, and V = 67.
+// What an adapter of the head adds to the working memory of a step, in floats.
+// The model has H D = 72, wider than E = 36 and F = 52, and V = 67.
 size_t adapted_floats(int max_sequences, int max_step_tokens) {
+  const test::TemporaryFolder folder;
+  folder.write(
+      "adapter_config.json",
+      R"({"lora_parameters": {"rank": 1, "scale": 1.0}})");
+  mx::save_safetensors(
+      (folder.path() / "adapters.safetensors").string(),
+      {{"lm_head.lora_a", mx::zeros({36, 1})},
+       {"lm_head.lora_b", mx::zeros({1, 67})}});
   const auto working = [&](const std::string& adapter) {
     return inspect_checkpoint({.path = kModels + "mistral-f32",
                                .adapter = adapter,
@@ -88,7 +97,7 @@ size_t adapted_floats(int max_sequences, int max_step_tokens) {
                                .max_step_tokens = max_step_tokens})
         .memory.working;
   };
-  return (working(kAdapters + "tiny-chat-lora") - working("")) / sizeof(float);
+  return (working(folder.path()) - working("")) / sizeof(float);
 }
 
 TEST(InspectCheckpoint, AnAdapterHoldsTwoMoreOfTheWidestArrays) {

@@ -56,6 +56,18 @@ TEST(MemoryPlan, TakesNoMoreThanIsAvailableNow) {
   EXPECT_EQ(plan.blocks, 70);
 }
 
+// There is no cache yet when weights are made: only both together must fit.
+TEST(MemoryPlan, LeavesRoomToMakeTheWeights) {
+  MemoryNeeds making = needs();
+  making.making = 100 * kMiB;
+  EXPECT_EQ(plan_memory(making, {.fraction = 1}, machine(300)).blocks, 128);
+  making.making = 900 * kMiB;
+  EXPECT_EQ(
+      refusal({.fraction = 1}, machine(1000), making),
+      "not enough memory: weights 100.0 MiB and 900.0 MiB to load them, and "
+      "950.0 MiB may be used");
+}
+
 TEST(MemoryPlan, ObeysTheAskedAmount) {
   EXPECT_EQ(
       plan_memory(needs(), {.kv_bytes = 40 * kMiB + 1}, machine(10'000)).blocks,

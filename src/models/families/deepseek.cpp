@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "models/read_spec.h"
@@ -25,6 +26,11 @@ MlaSpec read_mla(const ConfigJson& json) {
   a.rope_width = width("qk_rope_head_dim");
   a.plain_width = width("qk_nope_head_dim");
   a.value_width = width("v_head_dim");
+  expect_joined_width(json, "qk_rope_head_dim", a.rope_width, a.heads);
+  expect_joined_width(
+      json, "qk_nope_head_dim", a.plain_width, a.heads, a.rope_width);
+  expect_joined_width(json, "kv_lora_rank", a.latent, a.heads, a.rope_width);
+  expect_joined_width(json, "v_head_dim", a.value_width, a.heads);
   a.bias = json.flag_or("attention_bias", false);
   a.rope = read_rope(json, a.rope_width);
   a.rope.pairs = RopePairs::kAdjacent;
@@ -36,7 +42,9 @@ MlaSpec read_mla(const ConfigJson& json) {
 // The experts that every token visits are one MLP of their joined width.
 MoeSpec read_experts(const ConfigJson& json) {
   MoeSpec moe = read_moe(json, "n_routed_experts", "moe_intermediate_size");
-  const int shared = json.integer_or("n_shared_experts", 0, 0, moe.experts);
+  const int shared = json.integer_or(
+      "n_shared_experts", 0, 0,
+      std::min(moe.experts, kMostJoinedWidth / moe.width));
   if (shared > 0) {
     moe.shared = MlpSpec{.width = shared * moe.width};
   }
@@ -94,34 +102,63 @@ ArchSpec read_latent_decoder(const ConfigJson& json, const MoeSpec& moe) {
   return spec;
 }
 
-// A packed matrix (rows, columns) as numbers.
-mx::array unpacked(
+void expect_groups(
+    const Checkpoint& ck,
+    const std::string& module,
+    int columns,
+    const QuantSpec& packing) {
+  if (columns % packing.group_size != 0) {
+    ck.refuse(
+        module + ".weight",
+        fmt::format(
+            "has {} inputs, expected a multiple of the group size {}", columns,
+            packing.group_size));
+  }
+}
+
+// A matrix (rows, columns) as numbers, however the checkpoint has it.
+mx::array pull_matrix(
     Checkpoint& ck,
     const std::string& module,
-    const mx::array& packed,
-    int columns) {
-  const auto scales = ck.pull(module + ".scales");
+    int rows,
+    int columns,
+    const Quantization& quantization) {
+  const auto packing = quantization.spec(module, ck.has(module + ".scales"));
+  if (!packing) {
+    return ck.pull(module + ".weight", {rows, columns});
+  }
+  expect_groups(ck, module, columns, *packing);
+  const auto packed =
+      ck.pull_packed(module + ".weight", {rows, columns * packing->bits / 32});
+  const mx::Shape groups{rows, columns / packing->group_size};
+  if (packing->mode != QuantMode::kAffine) {
+    return mx::dequantize(
+        packed, ck.pull_bytes(module + ".scales", groups), std::nullopt,
+        packing->group_size, packing->bits, name_of(packing->mode));
+  }
   return mx::dequantize(
-      packed, scales, ck.pull(module + ".biases"), columns / scales.shape(-1),
-      packed.shape(-1) * 32 / columns);
+      packed, ck.pull(module + ".scales", groups),
+      ck.pull(module + ".biases", groups), packing->group_size, packing->bits);
 }
 
 // kv_b_proj takes a latent up to the plain part of each head's key, and to its
 // value. Absorbed, the first takes queries down instead. Packed, both become
 // dense: a transposed group is no group.
-void absorb(Checkpoint& ck, const std::string& at, const MlaSpec& a) {
+void absorb(
+    Checkpoint& ck,
+    const std::string& at,
+    const MlaSpec& a,
+    const Quantization& quantization) {
   const auto from = at + "kv_b_proj";
   if (!ck.has(from + ".weight")) {
     return;
   }
-  auto up = ck.pull(from + ".weight");
-  if (ck.has(from + ".scales")) {
-    up = unpacked(ck, from, up, a.latent);
-  }
+  const int rows = a.heads * (a.plain_width + a.value_width);
+  const auto up = pull_matrix(ck, from, rows, a.latent, quantization);
   const auto heads = mx::reshape(up, {a.heads, -1, a.latent});
   const auto parts = mx::split(heads, mx::Shape{a.plain_width}, 1);
-  ck.put(at + "embed_q.weight", mx::contiguous(mx::swapaxes(parts[0], 1, 2)));
-  ck.put(at + "unembed_out.weight", mx::contiguous(parts[1]));
+  ck.put(at + "embed_q.weight", mx::swapaxes(parts[0], 1, 2));
+  ck.put(at + "unembed_out.weight", parts[1]);
 }
 
 void tidy_experts(Checkpoint& ck, const ArchSpec& spec) {
@@ -135,7 +172,7 @@ void tidy_latent_decoder(Checkpoint& ck, const ArchSpec& spec) {
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     absorb(
         ck, fmt::format("model.layers.{}.self_attn.", i),
-        std::get<MlaSpec>(spec.layers[i].attention));
+        std::get<MlaSpec>(spec.layers[i].attention), spec.quantization);
   }
 }
 

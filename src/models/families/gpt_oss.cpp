@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "models/read_spec.h"
 #include "models/registry.h"
@@ -8,13 +9,15 @@
 namespace parallm {
 namespace {
 
+constexpr int kBlockBytes = 16; // of mxfp4: 32 numbers
+
 // Every second row, from the first or the second on.
 mx::array alternate(const mx::array& x, int axis, int first) {
   mx::Shape start(x.ndim(), 0), step(x.ndim(), 1), end = x.shape();
   const size_t at = x.ndim() + axis;
   start[at] = first;
   step[at] = 2;
-  return mx::contiguous(mx::slice(x, start, end, step));
+  return mx::slice(x, start, end, step);
 }
 
 // The Hub's tensor names: rows of gate and up take turns, and mxfp4 blocks lie
@@ -25,13 +28,21 @@ void split_gate_and_up(
     const std::string& at,
     const std::string& tensor,
     int axis) {
-  const auto both = ck.pull(from);
+  const auto both = pull_pairs(ck, from, axis);
   ck.put(at + "gate_proj" + tensor, alternate(both, axis, 0));
   ck.put(at + "up_proj" + tensor, alternate(both, axis, 1));
 }
 
 void unpack_blocks(Checkpoint& ck, const std::string& name) {
-  ck.put(name, mx::flatten(mx::view(ck.pull(name), mx::uint32), -2, -1));
+  const auto blocks = ck.pull(name);
+  if (blocks.ndim() != 4 || blocks.shape(3) != kBlockBytes ||
+      blocks.dtype() != mx::uint8) {
+    ck.refuse(
+        name, fmt::format(
+                  "has shape ({}), expected (experts, rows, groups, {}) of U8",
+                  fmt::join(blocks.shape(), ", "), kBlockBytes));
+  }
+  ck.put(name, mx::flatten(mx::view(blocks, mx::uint32), -2, -1));
 }
 
 void tidy_experts(Checkpoint& ck, const std::string& at) {
@@ -43,9 +54,9 @@ void tidy_experts(Checkpoint& ck, const std::string& at) {
   split_gate_and_up(ck, at + "gate_up_proj_blocks", at, ".weight", -2);
   split_gate_and_up(ck, at + "gate_up_proj_scales", at, ".scales", -2);
   split_gate_and_up(ck, at + "gate_up_proj_bias", at, ".bias", -1);
-  ck.put(at + "down_proj.weight", ck.pull(at + "down_proj_blocks"));
-  ck.put(at + "down_proj.scales", ck.pull(at + "down_proj_scales"));
-  ck.put(at + "down_proj.bias", ck.pull(at + "down_proj_bias"));
+  ck.rename(at + "down_proj_blocks", at + "down_proj.weight");
+  ck.rename(at + "down_proj_scales", at + "down_proj.scales");
+  ck.rename(at + "down_proj_bias", at + "down_proj.bias");
 }
 
 void tidy_layers(Checkpoint& ck, const ArchSpec& spec) {
