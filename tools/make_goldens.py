@@ -13,15 +13,15 @@ import sys
 
 import mlx.core as mx
 
-from goldens import dense, llama, moe, packed
+from goldens import dense, hybrid, llama, moe, packed
 from goldens.checkpoint import write_checkpoint
 from goldens.reference import MOST_ROUNDING, greedy, load, logits, rounding
 from goldens.weights import rng_of
 
 PROMPT_LENGTHS = (1, 7, 39)
 MOST_ATTEMPTS = 100
-# Those of goldens/hybrid.py join them with the pool of states.
-VARIANTS = llama.VARIANTS | dense.VARIANTS | packed.VARIANTS | moe.VARIANTS
+VARIANTS = (llama.VARIANTS | dense.VARIANTS | packed.VARIANTS
+            | moe.VARIANTS | hybrid.VARIANTS)
 
 
 def prompts(name, vocab, attempt):

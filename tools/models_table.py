@@ -67,7 +67,7 @@ def row(family, folders, found):
     heads = sorted({
         f"{c['num_attention_heads']} / "
         f"{c.get('num_key_value_heads') or c['num_attention_heads']}"
-        for c in configs})
+        for c in configs if "num_attention_heads" in c})
     layers = span([c["num_hidden_layers"] for c in configs])
     variants = [f.name.removeprefix(family).lstrip("-") for f in folders]
     packed = sorted({p for p in map(packing, configs) if p})

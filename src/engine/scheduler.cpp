@@ -240,6 +240,9 @@ void Scheduler::take_token(
 
 // Only blocks full of committed tokens get a key (rule block.hash).
 void Scheduler::hash_blocks(Sequence& seq) {
+  if (!shares_blocks()) {
+    return;
+  }
   const int size = pool_.block_tokens();
   std::vector<TokenId> scratch;
   for (; seq.hashed_blocks < seq.computed / size; ++seq.hashed_blocks) {

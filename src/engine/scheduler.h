@@ -62,6 +62,9 @@ class Scheduler {
     StepId id{};
     int rows = 0;
   };
+  // Else no block gets a key, and none is promised.
+  bool shares_blocks() const { return !limits_.has_states; }
+
   struct Planning; // a step that is being put together
   enum class Admission : uint8_t { kAdmitted, kParked, kNoRoom };
 

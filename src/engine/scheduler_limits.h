@@ -13,6 +13,10 @@ struct SchedulerLimits {
   // A guess that others use too; preemption makes up for it.
   int watermark_percent = 1;
   bool prefix_cache = true; // off: only choices of one request share blocks
+  // The model keeps a state of each sequence, which is in no block and at no
+  // position but the last: every sequence is computed from its first token,
+  // also after a preemption, and shares no block.
+  bool has_states = false;
 };
 
 } // namespace parallm

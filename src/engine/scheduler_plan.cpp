@@ -200,6 +200,9 @@ std::vector<BlockId> Scheduler::stored_prefix(Sequence& seq) {
 }
 
 void Scheduler::count_prefix(const Sequence& seq) {
+  if (!shares_blocks()) {
+    return;
+  }
   if (seq.scores_prompt()) {
     counters_.prefix_misses_scored += uint64_t(seq.length());
     return;
@@ -258,7 +261,7 @@ void Scheduler::start(Sequence& seq, BlockList blocks, Planning& step) {
     outbox_.put(
         seq.request().shard, {.id = seq.request().id, .choice = seq.choice});
   }
-  seq.promised_blocks = seq.length() / size;
+  seq.promised_blocks = shares_blocks() ? seq.length() / size : 0;
   for (int i = seq.hashed_blocks; i < seq.promised_blocks; ++i) {
     promises_.make(
         seq.key(i, size), Promises::Party{static_cast<uint64_t>(seq.id)});

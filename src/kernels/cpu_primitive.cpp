@@ -79,6 +79,10 @@ void RowMajor::gather(size_t axis, const char* from) {
     copy_.insert(copy_.end(), from, from + item_bytes_);
     return;
   }
+  if (axis + 1 == shape_.size() && strides_[axis] == 1) { // columns of a matrix
+    copy_.insert(copy_.end(), from, from + shape_[axis] * item_bytes_);
+    return;
+  }
   for (int i = 0; i < shape_[axis]; ++i) {
     gather(
         axis + 1,

@@ -81,6 +81,14 @@ PARALLM_INLINE void load_row(
   }
 }
 
+// Number i of an array.
+PARALLM_INLINE float load_one(FloatType type, const void* from, size_t i) {
+  float lanes[kLanes];
+  load_row(
+      type, lanes, static_cast<const char*>(from) + i * float_bytes(type), 1);
+  return lanes[0];
+}
+
 } // namespace simd
 
 inline uint16_t to_bfloat16(float value) {

@@ -1,6 +1,7 @@
 #include "kvstore/kv_store.h"
 
 #include <limits>
+#include <numeric>
 
 #include "base/check.h"
 #include "kernels/allocation.h"
@@ -16,14 +17,21 @@ bool has_int32_places(const KvGeometry& g) {
          std::numeric_limits<int32_t>::max();
 }
 
+size_t all_bytes(const KvGeometry& g) {
+  return static_cast<size_t>(g.blocks) * kv_bytes_per_block(g) + state_bytes(g);
+}
+
 StartError no_memory(const KvGeometry& g) {
+  const auto states =
+      g.states.empty()
+          ? std::string()
+          : fmt::format(", and the states of {} sequences", g.state_slots);
   return StartError(
       kExitNoMemory,
       fmt::format(
           "not enough memory: the system refuses {} bytes for keys and values, "
-          "{} blocks of {} tokens in {} layers",
-          static_cast<size_t>(g.blocks) * kv_bytes_per_block(g), g.blocks,
-          g.block_tokens, g.layers));
+          "{} blocks of {} tokens in {} layers{}",
+          all_bytes(g), g.blocks, g.block_tokens, g.layers, states));
 }
 
 } // namespace
@@ -34,15 +42,21 @@ size_t kv_bytes_per_block(const KvGeometry& g) {
          g.dtype.size();
 }
 
+size_t state_bytes(const KvGeometry& g) {
+  const auto floats =
+      std::accumulate(g.states.begin(), g.states.end(), size_t{0});
+  return floats * g.state_slots * sizeof(float);
+}
+
 KvStore::KvStore(const KvGeometry& geometry) : geometry_(geometry) {
   PARALLM_CHECK(
-      geometry.layers > 0 && geometry.blocks > 0 && geometry.block_tokens > 0 &&
-          has_int32_places(geometry),
-      "{} layers, {} blocks of {}", geometry.layers, geometry.blocks,
-      geometry.block_tokens);
-  if (!can_allocate(
-          static_cast<size_t>(geometry.blocks) *
-          kv_bytes_per_block(geometry))) {
+      geometry.layers >= 0 && geometry.blocks > 0 &&
+          geometry.block_tokens > 0 && has_int32_places(geometry) &&
+          (geometry.states.empty() || geometry.state_slots > 0),
+      "{} layers, {} blocks of {}, {} states of {} sequences", geometry.layers,
+      geometry.blocks, geometry.block_tokens, geometry.states.size(),
+      geometry.state_slots);
+  if (!can_allocate(all_bytes(geometry))) {
     throw no_memory(geometry);
   }
   try {
@@ -56,17 +70,21 @@ KvStore::KvStore(const KvGeometry& geometry) : geometry_(geometry) {
 }
 
 void KvStore::make_pools() {
-  for (int i = 0; i < geometry_.layers; ++i) {
-    keys_.push_back(make_pool(geometry_));
-    if (geometry_.latent == 0) {
-      values_.push_back(make_pool(geometry_));
+  const auto& g = geometry_;
+  const mx::Shape shape{g.blocks, g.block_tokens, g.kv_heads, g.head_dim};
+  for (int i = 0; i < g.layers; ++i) {
+    keys_.push_back(make_pool(shape, g.dtype));
+    if (g.latent == 0) {
+      values_.push_back(make_pool(shape, g.dtype));
     }
+  }
+  for (const int floats : g.states) {
+    states_.push_back(make_pool({g.state_slots, floats}, mx::float32));
   }
 }
 
-KvStore::Pool KvStore::make_pool(const KvGeometry& g) {
-  auto pool =
-      mx::zeros({g.blocks, g.block_tokens, g.kv_heads, g.head_dim}, g.dtype);
+KvStore::Pool KvStore::make_pool(const mx::Shape& shape, mx::Dtype dtype) {
+  auto pool = mx::zeros(shape, dtype);
   mx::eval(pool);
   return {pool, pool};
 }
@@ -77,6 +95,16 @@ const mx::array& KvStore::keys(int layer) const {
 
 const mx::array& KvStore::values(int layer) const {
   return geometry_.latent > 0 ? keys(layer) : values_.at(layer).newest;
+}
+
+const mx::array& KvStore::state(int number) const {
+  return states_.at(number).newest;
+}
+
+void KvStore::keep_state(int number, const mx::array& newest) {
+  Pool& pool = states_.at(number);
+  settle(pool);
+  pool.newest = newest;
 }
 
 void KvStore::write(
@@ -105,7 +133,7 @@ void KvStore::settle(Pool& pool) {
 
 std::vector<mx::array> KvStore::newest() const {
   std::vector<mx::array> handles;
-  for (const auto* pools : {&keys_, &values_}) {
+  for (const auto* pools : {&keys_, &values_, &states_}) {
     for (const auto& pool : *pools) {
       handles.push_back(pool.newest);
     }
@@ -115,7 +143,7 @@ std::vector<mx::array> KvStore::newest() const {
 
 void KvStore::return_to(const std::vector<mx::array>& handles) {
   size_t next = 0;
-  for (auto* pools : {&keys_, &values_}) {
+  for (auto* pools : {&keys_, &values_, &states_}) {
     for (auto& pool : *pools) {
       pool.newest = handles.at(next++);
     }
@@ -125,7 +153,7 @@ void KvStore::return_to(const std::vector<mx::array>& handles) {
 // Without this, base would follow only between steps that do not overlap.
 void KvStore::keep(const std::vector<mx::array>& handles) {
   size_t next = 0;
-  for (auto* pools : {&keys_, &values_}) {
+  for (auto* pools : {&keys_, &values_, &states_}) {
     for (auto& pool : *pools) {
       pool.base = handles.at(next++);
     }
@@ -141,7 +169,7 @@ void KvStore::recover() {
 }
 
 void KvStore::forget_pending_writes() {
-  for (auto* pools : {&keys_, &values_}) {
+  for (auto* pools : {&keys_, &values_, &states_}) {
     for (auto& pool : *pools) {
       settle(pool);
       pool.newest = pool.base;

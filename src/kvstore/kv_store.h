@@ -11,7 +11,7 @@ namespace parallm {
 
 // How large the pools are. Letters: G key/value heads, D width of a head.
 struct KvGeometry {
-  int layers = 0;
+  int layers = 0; // that keep keys and values
   int blocks = 0;
   int block_tokens = 16;
   int kv_heads = 0;
@@ -19,14 +19,19 @@ struct KvGeometry {
   int latent = 0; // > 0: no values are kept; they are the first so many numbers
                   // of each key
   mx::Dtype dtype = mx::float32; // f32, f16 or bf16
+  std::vector<int> states{};     // floats that a sequence keeps in each
+  int state_slots = 0;           // sequences that keep them at a time
 };
 
 // Of one block over all layers, keys and values.
 size_t kv_bytes_per_block(const KvGeometry& geometry);
 
-// The keys and values of all sequences: one pool pair a layer, allocated once
-// and written in place, never copied, where there is a kernel for it. Engine
-// thread only.
+// Of all states.
+size_t state_bytes(const KvGeometry& geometry);
+
+// What all sequences have stored: keys and values, one pool pair a layer, and
+// states. Allocated once and written in place, never copied, where there is a
+// kernel for it. Engine thread only.
 class KvStore {
  public:
   // Throws StartError(kExitNoMemory) with the numbers if the system refuses
@@ -47,12 +52,17 @@ class KvStore {
       const std::optional<mx::array>& values, // none of latents
       const mx::array& slots);
 
+  // (state_slots, floats of one) float32
+  const mx::array& state(int number) const;
+  // What a kernel made of state(number). Lazy.
+  void keep_state(int number, const mx::array& newest);
+
   // All newest handles: evaluating them runs every write launched so far.
   std::vector<mx::array> newest() const;
 
   // Three ways out of a step that has thrown, so that the next one does not
-  // run its broken graph again. Rows of the failed step may be half written;
-  // nobody may read them.
+  // run its broken graph again. Rows and states of the failed step may be half
+  // written; nobody may read them.
   //
   // Its launch: back to newest() of before. Writes of a step that is still in
   // flight are not touched, nor waited for.
@@ -72,13 +82,14 @@ class KvStore {
     mx::array base;   // evaluated, to go back to; never given away
     mx::array newest; // the same memory, ordered after all writes
   };
-  static Pool make_pool(const KvGeometry& geometry);
+  static Pool make_pool(const mx::Shape& shape, mx::Dtype dtype);
   void make_pools();
   static void settle(Pool& pool);
   static void write(Pool&, const mx::array& rows, const mx::array& slots);
 
   KvGeometry geometry_;
   std::vector<Pool> keys_, values_; // one a layer; of latents, no values
+  std::vector<Pool> states_;
 };
 
 } // namespace parallm

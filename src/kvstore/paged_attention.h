@@ -15,6 +15,7 @@ struct KvRow {
                                    // covers position end - 1 at least
   int begin = 0;
   int end = 0;
+  int slot = 0; // of the sequence's states, if the model keeps any
 };
 
 // The Attention of one step: writes the step's keys and values into the

@@ -7,11 +7,39 @@ namespace {
 
 // Queries, keys and values, before and after they are turned.
 size_t floats_of(const GqaSpec& a) {
-  return size_t{2} * (a.heads + a.kv_heads) * a.head_dim;
+  const int gates = a.gated ? a.heads : 0;
+  return size_t{2} * (a.heads + a.kv_heads + gates) * a.head_dim;
 }
 
 size_t floats_of(const MlaSpec& a) {
   return size_t{3} * a.heads * (a.latent + a.rope_width) + a.query_rank;
+}
+
+// B, C and x, B * x, and what the convolution gives.
+size_t floats_of(const ShortConvSpec& c) {
+  return size_t{6} * c.width;
+}
+
+int inner_width(const ScanShape& s) {
+  return s.heads * s.head_dim;
+}
+
+// The gate, what goes through the convolution, before and after, and what comes
+// out, before and after its norm.
+size_t floats_of(const Mamba2Spec& m) {
+  return size_t{4} * inner_width(m.scan) + size_t{4} * scan_columns(m.scan) +
+         m.scan.heads;
+}
+
+// Likewise; the projection is put into another order first.
+size_t floats_of(const GatedDeltaSpec& g) {
+  const int values = g.delta.value_heads * g.delta.value_dim;
+  return size_t{5} * values + size_t{5} * delta_columns(g.delta) +
+         size_t{4} * g.delta.value_heads;
+}
+
+size_t floats_of(std::monostate) {
+  return 0;
 }
 
 size_t floats_of(const MlpSpec& m) {
@@ -20,15 +48,32 @@ size_t floats_of(const MlpSpec& m) {
 
 size_t floats_of(const MoeSpec& m) {
   const size_t shared = m.shared ? floats_of(*m.shared) : 0;
-  return size_t{3} * m.width * m.per_token + shared + size_t{4} * m.experts;
+  return size_t{3} * m.width * m.per_token + shared + size_t{4} * m.experts +
+         size_t{2} * m.latent;
 }
 
 int widest_of(const GqaSpec& a) {
-  return a.heads * a.head_dim;
+  return a.heads * a.head_dim * (a.gated ? 2 : 1);
 }
 
 int widest_of(const MlaSpec& a) {
   return a.heads * (a.latent + a.rope_width);
+}
+
+int widest_of(const ShortConvSpec& c) {
+  return 3 * c.width;
+}
+
+int widest_of(const Mamba2Spec& m) {
+  return inner_width(m.scan) + scan_columns(m.scan) + m.scan.heads;
+}
+
+int widest_of(const GatedDeltaSpec& g) {
+  return delta_columns(g.delta) + g.delta.value_heads * g.delta.value_dim;
+}
+
+int widest_of(std::monostate) {
+  return 0;
 }
 
 int widest_of(const MlpSpec& m) {
@@ -39,6 +84,28 @@ int widest_of(const MoeSpec& m) {
   return m.width;
 }
 
+int conv_state(int taps, int channels) {
+  return (taps - 1) * channels;
+}
+
+std::vector<int> states_kept(const ShortConvSpec& c) {
+  return {conv_state(c.taps, c.width)};
+}
+
+std::vector<int> states_kept(const Mamba2Spec& m) {
+  return {conv_state(m.taps, scan_columns(m.scan)), scan_state_floats(m.scan)};
+}
+
+std::vector<int> states_kept(const GatedDeltaSpec& g) {
+  return {
+      conv_state(g.taps, delta_columns(g.delta)), delta_state_floats(g.delta)};
+}
+
+template <class Part>
+std::vector<int> states_kept(const Part&) {
+  return {};
+}
+
 template <class Part>
 auto visit(const Part& part, auto&& of) {
   return std::visit(of, part);
@@ -46,13 +113,21 @@ auto visit(const Part& part, auto&& of) {
 
 } // namespace
 
+bool keeps_kv(const MixerPart& mixer) {
+  return std::holds_alternative<GqaSpec>(mixer) ||
+         std::holds_alternative<MlaSpec>(mixer);
+}
+
+std::vector<int> states_of(const MixerPart& mixer) {
+  return visit(mixer, [](const auto& part) { return states_kept(part); });
+}
+
 size_t floats_per_token(const ArchSpec& spec) {
   size_t most = 0;
   const auto floats = [](const auto& part) { return floats_of(part); };
   for (const auto& layer : spec.layers) {
     most = std::max(
-        most,
-        visit(layer.attention, floats) + visit(layer.feed_forward, floats));
+        most, visit(layer.mixer, floats) + visit(layer.feed_forward, floats));
   }
   return size_t{6} * spec.width + most;
 }
@@ -61,8 +136,8 @@ int widest(const ArchSpec& spec) {
   int most = spec.width;
   const auto of = [](const auto& part) { return widest_of(part); };
   for (const auto& layer : spec.layers) {
-    most = std::max(
-        {most, visit(layer.attention, of), visit(layer.feed_forward, of)});
+    most =
+        std::max({most, visit(layer.mixer, of), visit(layer.feed_forward, of)});
   }
   return most;
 }

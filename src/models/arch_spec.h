@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "kernels/activation/activation_kind.h"
+#include "kernels/gated_delta/delta_shape.h"
+#include "kernels/selective_scan/scan_shape.h"
 #include "nn/norm_spec.h"
 #include "nn/quantization.h"
 #include "nn/rope_spec.h"
@@ -56,6 +58,8 @@ struct GqaSpec {
   bool qkv_bias = false;
   bool out_bias = false;
   bool sinks = false; // a score per head that takes its share of each softmax
+  bool gated = false; // a head's result times sigmoid of a gate, which comes
+                      // behind its query
 };
 
 // Multi-head latent attention (DeepSeek-V2, 2024): keys and values of all
@@ -74,7 +78,42 @@ struct MlaSpec {
   bool bias = false; // of the projections down, and out
 };
 
-using AttentionPart = std::variant<GqaSpec, MlaSpec>;
+// Parts that keep a state instead of keys and values; all begin with a
+// convolution over time, causal_conv, of `taps` tokens.
+
+// out(C * conv(B * x)), where B, C and x are one projection (LFM2, 2025).
+struct ShortConvSpec {
+  int width = 0; // of each of the three
+  int taps = 0;
+  bool bias = false; // of the convolution and the projections
+};
+
+// Mamba-2: a selective scan whose result is gated, then brought to one size.
+struct Mamba2Spec {
+  ScanShape scan{};
+  int taps = 0;
+  float least_dt = 0;
+  float most_dt = 0;   // may be infinite
+  int norm_groups = 1; // whose sizes are taken apart
+  bool bias = false;   // of the projections
+  bool conv_bias = false;
+};
+
+// A gated delta rule whose heads are brought to one size, then gated
+// (Qwen3-Next, 2025).
+struct GatedDeltaSpec {
+  DeltaShape delta{};
+  int taps = 0;
+};
+
+// What brings a token together with those before it; monostate: nothing does.
+using MixerPart = std::variant<
+    GqaSpec,
+    MlaSpec,
+    ShortConvSpec,
+    Mamba2Spec,
+    GatedDeltaSpec,
+    std::monostate>;
 
 struct MlpSpec {
   int width = 0; // F
@@ -108,16 +147,21 @@ struct MoeSpec {
   int per_token = 0;
   int width = 0; // F of one expert
   RouterSpec router{};
+  Activation activation = Activation::kSilu;
+  bool gated = true;    // as in MlpSpec
   bool clipped = false; // SwiGLU of gpt-oss: clipped, and up + 1
   bool bias = false;
+  int latent = 0;                  // > 0: experts work in a space of this width
+  bool latent_bias = false;        // of the ways there and back
   std::optional<MlpSpec> shared{}; // an expert that every token visits
   bool shared_gate = false;        // times sigmoid(gate(x))
 };
 
-using FeedForwardPart = std::variant<MlpSpec, MoeSpec>;
+// monostate: none.
+using FeedForwardPart = std::variant<MlpSpec, MoeSpec, std::monostate>;
 
 struct LayerSpec {
-  AttentionPart attention{};
+  MixerPart mixer{};
   FeedForwardPart feed_forward{};
 };
 
@@ -129,11 +173,12 @@ struct ModuleNames {
   std::string norm = "model.norm";
   std::string head = "lm_head";
   // within a layer
-  std::string attention_norm = "input_layernorm"; // of what attention reads
+  std::string attention_norm = "input_layernorm"; // of what the mixer reads
   std::string attended_norm = "";                 // of what it gives
   std::string mlp_norm = "post_attention_layernorm";
   std::string mlp_done_norm = "";
   std::string attention = "self_attn.";
+  std::string recurrent = "mamba."; // mixers that keep a state
   std::string mlp = "mlp.";
   // within attention
   std::string q = "q_proj", k = "k_proj", v = "v_proj", o = "o_proj";
@@ -143,6 +188,9 @@ struct ModuleNames {
   std::string gate = "gate_proj", up = "up_proj", down = "down_proj";
   std::string gate_up = "gate_up_proj";
   std::string router = "gate", experts = "switch_mlp.";
+  std::string expert_gate = "gate_proj", expert_up = "up_proj";
+  std::string expert_down = "down_proj";
+  std::string latent_in = "fc1_latent_proj", latent_out = "fc2_latent_proj";
   std::string shared = "shared_expert.", shared_gate = "shared_expert_gate";
 };
 
@@ -153,7 +201,7 @@ struct ArchSpec {
   int max_positions = 0;
   std::vector<LayerSpec> layers{};
   NormSpec norm{};
-  bool parallel = false;     // attention and feed-forward read the same x
+  bool parallel = false;     // mixer and feed-forward read the same x
   float residual_scale = 1;  // of what a part adds to x
   float embedding_scale = 1; // of token vectors
   float logit_scale = 1;
@@ -165,6 +213,12 @@ struct ArchSpec {
   // Bring other layouts of the same weights into ours, one after the other.
   std::vector<void (*)(Checkpoint&, const ArchSpec&)> tidy{};
 };
+
+// Whether a part keeps keys and values for every token.
+bool keeps_kv(const MixerPart& mixer);
+
+// Floats that a part keeps for every sequence, in each of its states.
+std::vector<int> states_of(const MixerPart& mixer);
 
 // Floats that a layer keeps alive for each token of a step, at most.
 size_t floats_per_token(const ArchSpec& spec);

@@ -6,18 +6,21 @@
 #include <variant>
 #include <vector>
 
+#include "models/gated_delta.h"
 #include "models/gqa.h"
+#include "models/mamba2.h"
 #include "models/mla.h"
 #include "models/mlp.h"
 #include "models/model_shape.h"
 #include "models/moe.h"
+#include "models/short_conv.h"
 #include "models/tidy.h"
 #include "nn/embedding.h"
 
 namespace parallm {
 namespace {
 
-using Attend = std::variant<Gqa, Mla>;
+using Mixer = std::variant<Gqa, Mla, ShortConv, Mamba2, GatedDelta>;
 using FeedForward = std::variant<Mlp, Moe>;
 
 mx::array scaled(const mx::array& x, float scale) {
@@ -39,74 +42,108 @@ mx::array normed(const std::optional<Norm>& norm, const mx::array& x) {
   return norm ? (*norm)(x) : x;
 }
 
-struct MakeAttend {
+// Where a layer's keys and values are, and its first state.
+struct Place {
+  int kv_layer = 0;
+  int state = 0;
+};
+
+Place behind(const Place& place, const MixerPart& mixer) {
+  return {
+      place.kv_layer + (keeps_kv(mixer) ? 1 : 0),
+      place.state + static_cast<int>(states_of(mixer).size())};
+}
+
+// Either part of a layer, or none where the spec says so.
+struct MakeMixer {
   Checkpoint& ck;
-  const std::string& at;
+  const std::string& at; // of the layer
   const ArchSpec& arch;
-  int layer;
-  Attend operator()(const GqaSpec& spec) const {
-    return Gqa(ck, at, arch, spec, layer);
+  const Place& place;
+
+  std::optional<Mixer> operator()(const GqaSpec& spec) const {
+    return Gqa(ck, at + arch.names.attention, arch, spec, place.kv_layer);
   }
-  Attend operator()(const MlaSpec& spec) const {
-    return Mla(ck, at, arch, spec, layer);
+  std::optional<Mixer> operator()(const MlaSpec& spec) const {
+    return Mla(ck, at + arch.names.attention, arch, spec, place.kv_layer);
   }
+  std::optional<Mixer> operator()(const ShortConvSpec& spec) const {
+    return ShortConv(ck, at + arch.names.recurrent, arch, spec, place.state);
+  }
+  std::optional<Mixer> operator()(const Mamba2Spec& spec) const {
+    return Mamba2(ck, at + arch.names.recurrent, arch, spec, place.state);
+  }
+  std::optional<Mixer> operator()(const GatedDeltaSpec& spec) const {
+    return GatedDelta(ck, at + arch.names.recurrent, arch, spec, place.state);
+  }
+  std::optional<Mixer> operator()(std::monostate) const { return {}; }
 };
 
 struct MakeFeedForward {
   Checkpoint& ck;
-  const std::string& at;
+  const std::string& at; // of the layer
   const ArchSpec& arch;
-  FeedForward operator()(const MlpSpec& spec) const {
-    return Mlp(ck, at, arch, spec);
+
+  std::optional<FeedForward> operator()(const MlpSpec& spec) const {
+    return Mlp(ck, at + arch.names.mlp, arch, spec);
   }
-  FeedForward operator()(const MoeSpec& spec) const {
-    return Moe(ck, at, arch, spec);
+  std::optional<FeedForward> operator()(const MoeSpec& spec) const {
+    return Moe(ck, at + arch.names.mlp, arch, spec);
   }
+  std::optional<FeedForward> operator()(std::monostate) const { return {}; }
 };
 
+// A mixer, a feed-forward part, or one after the other.
 class Layer {
  public:
-  Layer(Checkpoint& ck, const std::string& at, const ArchSpec& arch, int layer)
-      : attention_norm_(take_norm(ck, at, arch.names.attention_norm, arch)),
-        attended_norm_(take_norm(ck, at, arch.names.attended_norm, arch)),
-        mlp_norm_(take_norm(ck, at, arch.names.mlp_norm, arch)),
-        mlp_done_norm_(take_norm(ck, at, arch.names.mlp_done_norm, arch)),
-        attend_(std::visit(
-            MakeAttend{ck, at + arch.names.attention, arch, layer},
-            arch.layers[layer].attention)),
-        feed_forward_(std::visit(
-            MakeFeedForward{ck, at + arch.names.mlp, arch},
-            arch.layers[layer].feed_forward)),
+  Layer(
+      Checkpoint& ck,
+      const std::string& at,
+      const ArchSpec& arch,
+      const LayerSpec& spec,
+      const Place& place)
+      : mixer_(std::visit(MakeMixer{ck, at, arch, place}, spec.mixer)),
+        feed_forward_(
+            std::visit(MakeFeedForward{ck, at, arch}, spec.feed_forward)),
         residual_scale_(arch.residual_scale),
-        parallel_(arch.parallel) {}
+        parallel_(arch.parallel) {
+    if (mixer_) {
+      mixer_norm_ = take_norm(ck, at, arch.names.attention_norm, arch);
+      mixed_norm_ = take_norm(ck, at, arch.names.attended_norm, arch);
+    }
+    if (feed_forward_) {
+      mlp_norm_ = take_norm(ck, at, arch.names.mlp_norm, arch);
+      mlp_done_norm_ = take_norm(ck, at, arch.names.mlp_done_norm, arch);
+    }
+  }
 
   // (T, E) -> (T, E)
   mx::array operator()(const mx::array& x, StepContext& ctx) const {
-    const auto read = normed(attention_norm_, x);
-    const auto attended =
-        scaled(normed(attended_norm_, attend(read, ctx)), residual_scale_);
     if (parallel_) {
-      return x + attended + fed(mlp_norm_ ? (*mlp_norm_)(x) : read);
+      const auto read = normed(mixer_norm_, x);
+      return x + mixed(read, ctx) + fed(mlp_norm_ ? (*mlp_norm_)(x) : read);
     }
-    const auto h = x + attended;
-    return h + fed(normed(mlp_norm_, h));
+    const auto h = mixer_ ? x + mixed(normed(mixer_norm_, x), ctx) : x;
+    return feed_forward_ ? h + fed(normed(mlp_norm_, h)) : h;
   }
 
  private:
-  mx::array attend(const mx::array& x, StepContext& ctx) const {
-    return std::visit([&](const auto& part) { return part(x, ctx); }, attend_);
+  mx::array mixed(const mx::array& x, StepContext& ctx) const {
+    const auto y =
+        std::visit([&](const auto& part) { return part(x, ctx); }, *mixer_);
+    return scaled(normed(mixed_norm_, y), residual_scale_);
   }
 
   mx::array fed(const mx::array& x) const {
     const auto y =
-        std::visit([&](const auto& part) { return part(x); }, feed_forward_);
+        std::visit([&](const auto& part) { return part(x); }, *feed_forward_);
     return scaled(normed(mlp_done_norm_, y), residual_scale_);
   }
 
-  std::optional<Norm> attention_norm_, attended_norm_;
+  std::optional<Mixer> mixer_;
+  std::optional<FeedForward> feed_forward_;
+  std::optional<Norm> mixer_norm_, mixed_norm_;
   std::optional<Norm> mlp_norm_, mlp_done_norm_;
-  Attend attend_;
-  FeedForward feed_forward_;
   float residual_scale_;
   bool parallel_;
 };
@@ -138,9 +175,12 @@ class Decoder : public Model {
         logit_scale_(arch.logit_scale),
         logit_softcap_(arch.logit_softcap),
         shape_(model_shape(arch, embedding_.dtype())) {
-    for (int i = 0; i < shape_.layers; ++i) {
-      const auto at = fmt::format(fmt::runtime(arch.names.layer), i);
-      layers_.emplace_back(ck, at, arch, i);
+    Place place;
+    for (const LayerSpec& layer : arch.layers) {
+      const auto at =
+          fmt::format(fmt::runtime(arch.names.layer), layers_.size());
+      layers_.emplace_back(ck, at, arch, layer, place);
+      place = behind(place, layer.mixer);
     }
   }
 

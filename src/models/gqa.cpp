@@ -24,10 +24,6 @@ std::optional<Norm> take_norm(
   return std::nullopt;
 }
 
-Bias bias(bool present) {
-  return present ? Bias::kRequired : Bias::kNone;
-}
-
 std::vector<LinearGroup::Member> members_of(
     const std::string& at, const ModuleNames& names, const GqaSpec& a) {
   const int q = a.heads * a.head_dim, kv = a.kv_heads * a.head_dim;
@@ -39,13 +35,25 @@ std::vector<LinearGroup::Member> members_of(
     case QkvLayout::kApart:
       break;
   }
-  return {{at + names.q, {q}}, {at + names.k, {kv}}, {at + names.v, {kv}}};
+  return {
+      {at + names.q, {a.gated ? 2 * q : q}},
+      {at + names.k, {kv}},
+      {at + names.v, {kv}}};
 }
 
 // (T, H * 3 * D), head by head -> three of (T, H, D)
 std::vector<mx::array> split_by_head(const mx::array& x, int heads, int width) {
   const int tokens = x.shape(0);
   return mx::split(mx::reshape(x, {tokens, heads, 3 * width}), 3, -1);
+}
+
+// (T, 2 H, D): each query's gate lies behind it. Leaves the queries.
+mx::array take_gate(mx::array& q) {
+  const auto pairs =
+      mx::reshape(q, {q.shape(0), q.shape(1) / 2, 2 * q.shape(2)});
+  const auto halves = mx::split(pairs, 2, -1);
+  q = halves[0];
+  return halves[1];
 }
 
 AttentionSpec attention_of(
@@ -110,12 +118,12 @@ Gqa::Gqa(
           ck,
           members_of(at, arch.names, spec),
           arch.width,
-          bias(spec.qkv_bias),
+          bias_if(spec.qkv_bias),
           arch.quantization),
       out_(
           ck,
           at + arch.names.o,
-          {spec.heads * spec.head_dim, arch.width, bias(spec.out_bias)},
+          {spec.heads * spec.head_dim, arch.width, bias_if(spec.out_bias)},
           arch.quantization),
       q_norm_(
           ck,
@@ -162,11 +170,15 @@ mx::array Gqa::grown(const mx::array& q, StepContext& ctx) const {
 }
 
 mx::array Gqa::operator()(const mx::array& x, StepContext& ctx) const {
-  const auto qkv = project(x);
+  auto qkv = project(x);
+  const auto gate =
+      spec_.gated ? std::optional(take_gate(qkv[0])) : std::nullopt;
   const auto q = grown(placed(q_norm_(qkv[0]), ctx), ctx);
   const auto k = placed(k_norm_(qkv[1]), ctx);
   const auto mixed = ctx.attention(attention_, q, k, qkv[2]);
-  return out_(mx::reshape(mixed, {x.shape(0), spec_.heads * spec_.head_dim}));
+  return out_(mx::reshape(
+      gate ? mixed * mx::sigmoid(*gate) : mixed,
+      {x.shape(0), spec_.heads * spec_.head_dim}));
 }
 
 } // namespace parallm

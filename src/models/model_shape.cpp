@@ -14,6 +14,17 @@ void fill_in(const MlaSpec& a, ModelShape& shape) {
   shape.latent = a.latent;
 }
 
+template <class Part>
+void fill_in(const Part&, ModelShape&) {
+}
+
+void add_layer(const MixerPart& mixer, ModelShape& shape) {
+  shape.kv_layers += keeps_kv(mixer);
+  std::visit([&](const auto& part) { fill_in(part, shape); }, mixer);
+  const auto states = states_of(mixer);
+  shape.states.insert(shape.states.end(), states.begin(), states.end());
+}
+
 } // namespace
 
 ModelShape model_shape(const ArchSpec& spec, mx::Dtype dtype) {
@@ -22,8 +33,9 @@ ModelShape model_shape(const ArchSpec& spec, mx::Dtype dtype) {
       .vocab = spec.vocab,
       .max_positions = spec.max_positions,
       .dtype = dtype};
-  std::visit(
-      [&](const auto& a) { fill_in(a, shape); }, spec.layers.front().attention);
+  for (const auto& layer : spec.layers) {
+    add_layer(layer.mixer, shape);
+  }
   return shape;
 }
 

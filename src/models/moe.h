@@ -25,9 +25,13 @@ class Moe {
  private:
   mx::array visited(const mx::array& x) const;
 
-  bool clipped_;
+  mx::array fed(const mx::array& x, const mx::array& experts) const;
+
+  MoeSpec spec_;
   Router router_;
-  ExpertLinear gate_, up_, down_;
+  std::optional<Linear> latent_in_, latent_out_;
+  std::optional<ExpertLinear> gate_;
+  ExpertLinear up_, down_;
   std::optional<Mlp> shared_;
   std::optional<Linear> shared_gate_;
 };

@@ -12,6 +12,7 @@ namespace {
 // and head_dim are, their product has a bound of its own.
 constexpr int kMostWidth = 1 << 20;
 constexpr int kMostLayers = 4096;
+constexpr int kMostTaps = 1024;
 constexpr int kMostPositions = 1 << 27;
 
 struct Heads {
@@ -44,19 +45,6 @@ Heads read_heads(const ConfigJson& json, int width) {
   return h;
 }
 
-GqaSpec read_gqa(const ConfigJson& json, int width, const SpecKeys& keys) {
-  const Heads heads = read_heads(json, width);
-  const bool bias = json.flag_or("attention_bias", false);
-  return {
-      .heads = heads.count,
-      .kv_heads = heads.kv,
-      .head_dim = heads.dim,
-      .scale = 1.0f / std::sqrt(static_cast<float>(heads.dim)),
-      .rope = read_rope(json, heads.dim, keys.rope),
-      .qkv_bias = bias,
-      .out_bias = bias};
-}
-
 void expect_activation(const ConfigJson& json, const char* expected) {
   if (expected && json.text_or("hidden_act", expected) != expected) {
     json.refuse_value("hidden_act", expected);
@@ -68,30 +56,25 @@ int read_window(const ConfigJson& json) {
 }
 
 // By layer_types and sliding_window; 0 where all earlier positions are seen.
-std::vector<int> read_windows(const ConfigJson& json, int layers) {
+std::vector<int> read_windows(const ConfigJson& json, size_t layers) {
   if (!json.has("layer_types")) {
-    return std::vector<int>(layers, 0);
+    return std::vector<int>(layers);
   }
   std::vector<int> windows;
-  for (const auto& type : json.texts("layer_types")) {
+  for (const auto& type : read_layer_types(json, "layer_types", layers)) {
     if (type != "full_attention" && type != "sliding_attention") {
       json.refuse_value(
           "layer_types", "a list of full_attention and sliding_attention");
     }
     windows.push_back(type == "full_attention" ? 0 : read_window(json));
   }
-  if (static_cast<int>(windows.size()) != layers) {
-    json.refuse(
-        "layer_types",
-        fmt::format("has {} entries, expected {}", windows.size(), layers));
-  }
   return windows;
 }
 
 void read_windows(const ConfigJson& json, ArchSpec& spec) {
-  const auto windows = read_windows(json, static_cast<int>(spec.layers.size()));
+  const auto windows = read_windows(json, spec.layers.size());
   for (size_t i = 0; i < windows.size(); ++i) {
-    std::get<GqaSpec>(spec.layers[i].attention).window = windows[i];
+    std::get<GqaSpec>(spec.layers[i].mixer).window = windows[i];
   }
 }
 
@@ -109,6 +92,33 @@ void expect_joined_width(
 
 int read_width(const ConfigJson& json, const char* key) {
   return json.integer(key, 1, kMostJoinedWidth);
+}
+
+GqaSpec read_gqa(const ConfigJson& json, int width, const SpecKeys& keys) {
+  const Heads heads = read_heads(json, width);
+  const bool bias = json.flag_or("attention_bias", false);
+  return {
+      .heads = heads.count,
+      .kv_heads = heads.kv,
+      .head_dim = heads.dim,
+      .scale = 1.0f / std::sqrt(static_cast<float>(heads.dim)),
+      .rope = read_rope(json, heads.dim, keys.rope),
+      .qkv_bias = bias,
+      .out_bias = bias};
+}
+
+std::vector<std::string> read_layer_types(
+    const ConfigJson& json, const char* key, size_t layers) {
+  auto types = json.texts(key);
+  if (types.size() != layers) {
+    json.refuse(
+        key, fmt::format("has {} entries, expected {}", types.size(), layers));
+  }
+  return types;
+}
+
+int read_taps(const ConfigJson& json, const char* key) {
+  return json.integer(key, 2, kMostTaps);
 }
 
 MlpSpec read_mlp(const ConfigJson& json) {
@@ -157,7 +167,7 @@ void slide_except(ArchSpec& spec, const ConfigJson& json, int period) {
   }
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     if (period == 0 || (i + 1) % period != 0) {
-      std::get<GqaSpec>(spec.layers[i].attention).window = read_window(json);
+      std::get<GqaSpec>(spec.layers[i].mixer).window = read_window(json);
     }
   }
 }

@@ -23,6 +23,7 @@ ArchSpec read_llama(const ConfigJson& json, const SpecKeys& keys = {});
 // Everything but what layers are made of, and the MLP of each.
 ArchSpec read_frame(const ConfigJson& json, const SpecKeys& keys = {});
 MlpSpec read_mlp(const ConfigJson& json);
+GqaSpec read_gqa(const ConfigJson& json, int width, const SpecKeys& keys = {});
 
 // Of all heads together, or of an MLP; so that no product of such numbers
 // leaves an int.
@@ -38,6 +39,13 @@ void expect_joined_width(
     int width,
     int heads,
     int beside = 0);
+
+// A list of text, one for each layer.
+std::vector<std::string> read_layer_types(
+    const ConfigJson& json, const char* key, size_t layers);
+
+// The tokens that a convolution over time sees.
+int read_taps(const ConfigJson& json, const char* key);
 
 // For families whose layers slide by their number where the file has no
 // layer_types, which go first: all slide whose number, from 1, is no multiple
@@ -55,7 +63,7 @@ void use_everywhere(ArchSpec& spec, const MoeSpec& moe);
 template <class Change>
 void each_gqa(ArchSpec& spec, Change change) {
   for (auto& layer : spec.layers) {
-    change(std::get<GqaSpec>(layer.attention));
+    change(std::get<GqaSpec>(layer.mixer));
   }
 }
 

@@ -87,6 +87,19 @@ void stack_experts(
   }
 }
 
+// Either way the numbers lie in the same order.
+void flatten_convolutions(Checkpoint& ck, const ArchSpec&) {
+  for (const auto& name : ck.names()) {
+    if (!name.ends_with("conv.weight") && !name.ends_with("conv1d.weight")) {
+      continue;
+    }
+    const auto weight = ck.pull(name);
+    const bool has_one =
+        weight.ndim() == 3 && (weight.shape(1) == 1 || weight.shape(2) == 1);
+    ck.put(name, has_one ? mx::reshape(weight, {weight.shape(0), -1}) : weight);
+  }
+}
+
 void drop_prefix(Checkpoint& ck, const std::string& from) {
   ck.drop([&](const std::string& name) { return name.starts_with(from); });
 }

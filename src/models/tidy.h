@@ -38,6 +38,9 @@ void stack_experts(
     const std::string& mlp,
     const ExpertNames& names);
 
+// Convolutions over time: their weights, (C, K, 1) or (C, 1, K), become (C, K).
+void flatten_convolutions(Checkpoint& checkpoint, const ArchSpec& spec);
+
 // Forgets all tensors whose names begin so.
 void drop_prefix(Checkpoint& checkpoint, const std::string& from);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <fstream>
 #include <sstream>
@@ -34,9 +35,35 @@ std::optional<std::string> read_text(const std::filesystem::path& file) {
   return std::move(text).str();
 }
 
+// Python writes Infinity, which JSON lacks; transformers writes it as here.
+constexpr std::string_view kBareInfinity = "Infinity";
+constexpr std::string_view kInfinity = R"({"__float__": "Infinity"})";
+
+// Length of the string that begins here, quotes included.
+size_t string_length(std::string_view text) {
+  size_t end = 1;
+  while (end < text.size() && text[end] != '"') {
+    end += text[end] == '\\' ? 2 : 1;
+  }
+  return std::min(end + 1, text.size());
+}
+
+std::string without_bare_infinity(std::string_view text) {
+  std::string valid;
+  while (!text.empty()) {
+    const bool bare = text.starts_with(kBareInfinity);
+    const size_t length = bare             ? kBareInfinity.size()
+                          : text[0] == '"' ? string_length(text)
+                                           : 1;
+    valid += bare ? kInfinity : text.substr(0, length);
+    text.remove_prefix(length);
+  }
+  return valid;
+}
+
 json::object parse_object(const std::string& file, const std::string& text) {
   boost::system::error_code error;
-  json::value value = json::parse(text, error);
+  json::value value = json::parse(without_bare_infinity(text), error);
   if (error) {
     throw StartError(
         kExitBadData,
@@ -59,6 +86,16 @@ std::string shown(const json::value& value) {
                                ? fmt::format("{}", value.get_double())
                                : json::serialize(value);
   return text.size() > 60 ? text.substr(0, 57) + "..." : text;
+}
+
+std::optional<double> number_of(const json::value& value) {
+  if (value.is_number()) {
+    return value.to_number<double>();
+  }
+  if (value == json::parse(kInfinity)) {
+    return std::numeric_limits<double>::infinity();
+  }
+  return std::nullopt;
 }
 
 std::optional<int64_t> whole(const json::value& value) {
@@ -172,11 +209,11 @@ int ConfigJson::integer_or(
 double ConfigJson::number(
     const std::string& key, double least, double most) const {
   const json::value* value = find(object_->fields, key);
-  if (!value || !value->is_number() || value->to_number<double>() < least ||
-      value->to_number<double>() > most) {
+  const auto number = value ? number_of(*value) : std::nullopt;
+  if (!number || *number < least || *number > most) {
     refuse_value(key, fmt::format("a number from {} to {}", least, most));
   }
-  return value->to_number<double>();
+  return *number;
 }
 
 double ConfigJson::number_or(
@@ -197,6 +234,11 @@ bool ConfigJson::flag_or(const std::string& key, bool fallback) const {
 bool ConfigJson::is_flag(const std::string& key) const {
   const json::value* value = find(object_->fields, key);
   return value && value->is_bool();
+}
+
+bool ConfigJson::is_text(const std::string& key) const {
+  const json::value* value = find(object_->fields, key);
+  return value && value->is_string();
 }
 
 bool ConfigJson::is_object(const std::string& key) const {
@@ -259,11 +301,11 @@ std::vector<double> ConfigJson::numbers(
   }
   std::vector<double> numbers;
   for (const auto& item : value->get_array()) {
-    if (!item.is_number() || item.to_number<double>() < least ||
-        item.to_number<double>() > most) {
+    const auto number = number_of(item);
+    if (!number || *number < least || *number > most) {
       refuse_value(key, expected);
     }
-    numbers.push_back(item.to_number<double>());
+    numbers.push_back(*number);
   }
   return numbers;
 }

@@ -12,7 +12,8 @@ namespace parallm {
 
 // A JSON object of a checkpoint, read strictly: a wrong type or a number out
 // of range is a StartError that names the file and the key. A key that is null
-// counts as absent. A light handle; any thread.
+// counts as absent; Infinity, bare as Python writes it or as transformers does,
+// is a number. A light handle; any thread.
 class ConfigJson {
  public:
   // Not there: kExitNotFound. Not a JSON object: kExitBadData.
@@ -41,6 +42,7 @@ class ConfigJson {
   bool flag_or(const std::string& key, bool fallback) const;
   bool is_flag(const std::string& key) const;
   bool is_object(const std::string& key) const;
+  bool is_text(const std::string& key) const;
   std::string text(const std::string& key) const;
   std::string text_or(
       const std::string& key, const std::string& fallback) const;

@@ -10,6 +10,10 @@ namespace parallm {
 
 enum class Bias : uint8_t { kNone, kRequired };
 
+constexpr Bias bias_if(bool present) {
+  return present ? Bias::kRequired : Bias::kNone;
+}
+
 // y = x W' + b, changed by the adapter if it has something for this layer. A
 // value: copies share the weights. Engine thread only.
 class Linear {

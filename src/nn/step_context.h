@@ -3,6 +3,9 @@
 #include <mlx/mlx.h>
 
 #include <optional>
+#include <vector>
+
+#include "kernels/state_rows.h"
 
 namespace parallm {
 
@@ -33,6 +36,19 @@ class Attention {
       const std::optional<mx::array>& v) = 0;
 };
 
+// What recurrent layers remember of the step's sequences, instead of keys and
+// values: arrays of states, by number, a slot for each sequence. Engine thread
+// only.
+class States {
+ public:
+  virtual ~States() = default;
+  virtual const std::vector<StateRow>& rows() const = 0;
+  // (slots, floats of one) float32, ordered after all that was kept.
+  virtual const mx::array& state(int number) const = 0;
+  // What a kernel made of it.
+  virtual void keep(int number, const mx::array& newest) = 0;
+};
+
 // What one step feeds the model: packed and ragged, no padding, no masks.
 // Engine thread only.
 struct StepInput {
@@ -43,6 +59,7 @@ struct StepInput {
 // Goes to every layer; no layer reads a global. Engine thread only.
 struct StepContext {
   Attention& attention;
+  States& states;
   const mx::array& positions; // (T) int32
 };
 

@@ -70,13 +70,15 @@ KvGeometry kv_geometry(const RunnerOptions& options, const ModelShape& shape) {
   const auto automatic =
       shape.dtype == mx::float32 ? mx::float32 : mx::bfloat16;
   return {
-      .layers = shape.layers,
+      .layers = shape.kv_layers,
       .blocks = 0,
       .block_tokens = options.block_tokens,
       .kv_heads = shape.kv_heads,
       .head_dim = shape.head_dim,
       .latent = shape.latent,
-      .dtype = dtype_of(options.kv_dtype).value_or(automatic)};
+      .dtype = dtype_of(options.kv_dtype).value_or(automatic),
+      .states = shape.states,
+      .state_slots = options.max_sequences};
 }
 
 // An adapter's product and the sum with the layer's, at the widest.
@@ -127,6 +129,7 @@ MemoryNeeds needs_of(
       .making = facts.making_bytes,
       .working = working_bytes(options, facts.arch),
       .answers = options.answer_bytes,
+      .states = state_bytes(geometry),
       .block = kv_bytes_per_block(one_block),
       .block_tokens = options.block_tokens,
       .max_positions = positions_of(options, facts.shape),
@@ -159,6 +162,7 @@ CheckpointSummary inspect_checkpoint(const RunnerOptions& options) {
       .checkpoint_positions = facts.shape.max_positions,
       .quantization = facts.arch.quantization.text(),
       .adapter = facts.adapter,
+      .has_states = !facts.shape.states.empty(),
       .batch_invariant = runs_on_cpu(options.device),
       .end_tokens = facts.end_tokens,
       .sampling = facts.sampling};

@@ -49,6 +49,7 @@ struct CheckpointSummary {
   int checkpoint_positions = 0;      // that the model was made for
   std::string quantization{};        // "affine-4bit" or "mxfp4"; or ""
   std::string adapter{};             // "lora of rank 8 in 14 modules"; or ""
+  bool has_states = false;           // beside or instead of keys and values
   bool batch_invariant = true;       // the kernels of the device are
   std::vector<TokenId> end_tokens{}; // of the checkpoint, which may name none
   CheckpointSampling sampling{};

@@ -27,7 +27,7 @@ int blocks_for(int positions, int block_tokens) {
 }
 
 size_t fixed_bytes(const MemoryNeeds& needs) {
-  return needs.weights + needs.working + needs.answers;
+  return needs.weights + needs.working + needs.answers + needs.states;
 }
 
 // An amount that was asked for is held to what is there, not to a share.
@@ -47,15 +47,21 @@ int least_blocks(const MemoryNeeds& needs, const MemoryWish& wish) {
   return std::max(1, wish.blocks.value_or(useful));
 }
 
+// Blocks that cost nothing keep the books all the same.
+size_t paid_by(size_t bytes, const MemoryNeeds& needs) {
+  return needs.block > 0 ? bytes / needs.block
+                         : std::numeric_limits<size_t>::max();
+}
+
 // Whoever asks for blocks gets them; else what `left` pays for, at most what
 // all sequences together can fill. Places in the pool are int32.
 int blocks_of(const MemoryNeeds& needs, const MemoryWish& wish, size_t left) {
   const size_t all_sequences =
       static_cast<size_t>(needs.max_sequences) *
       static_cast<size_t>(blocks_for(needs.max_positions, needs.block_tokens));
-  const size_t paid_for = wish.kv_bytes
-                              ? *wish.kv_bytes / needs.block
-                              : std::min(left / needs.block, all_sequences);
+  const size_t paid_for = wish.kv_bytes && needs.block > 0
+                              ? paid_by(*wish.kv_bytes, needs)
+                              : std::min(paid_by(left, needs), all_sequences);
   const int most = std::numeric_limits<int32_t>::max() / needs.block_tokens;
   return wish.blocks
              ? std::min(*wish.blocks, most)
@@ -77,6 +83,11 @@ int64_t positions_in(int64_t blocks, const MemoryNeeds& needs) {
           static_cast<size_t>(least) * needs.block));
 }
 
+std::string states_text(size_t bytes) {
+  return bytes == 0 ? std::string()
+                    : fmt::format(", states {:.1f} MiB", mib(bytes));
+}
+
 // `kv` is what was to be beside weights, working memory and answers.
 [[noreturn]] void refuse(
     const MemoryNeeds& needs,
@@ -87,10 +98,11 @@ int64_t positions_in(int64_t blocks, const MemoryNeeds& needs) {
       kExitNoMemory,
       fmt::format(
           "not enough memory: weights {:.1f} MiB, working memory {:.1f} MiB, "
-          "answers {:.1f} MiB and {} {:.1f} MiB make {:.1f} MiB, and {:.1f} "
+          "answers {:.1f} MiB{} and {} {:.1f} MiB make {:.1f} MiB, and {:.1f} "
           "MiB may be used",
-          mib(needs.weights), mib(needs.working), mib(needs.answers), kv_name,
-          mib(kv), mib(fixed_bytes(needs)) + mib(kv), mib(budget)));
+          mib(needs.weights), mib(needs.working), mib(needs.answers),
+          states_text(needs.states), kv_name, mib(kv),
+          mib(fixed_bytes(needs)) + mib(kv), mib(budget)));
 }
 
 // Before there is a cache.
@@ -110,8 +122,9 @@ void expect_room_to_load(const MemoryNeeds& needs, size_t budget) {
 std::string MemoryPlan::text() const {
   return fmt::format(
       "weights {:.1f} MiB, keys and values {:.1f} MiB ({} blocks), working "
-      "memory {:.1f} MiB, answers {:.1f} MiB",
-      mib(weights), mib(kv), blocks, mib(working), mib(answers));
+      "memory {:.1f} MiB, answers {:.1f} MiB{}",
+      mib(weights), mib(kv), blocks, mib(working), mib(answers),
+      states_text(states));
 }
 
 MemoryPlan plan_memory(
@@ -125,7 +138,7 @@ MemoryPlan plan_memory(
   if (blocks < least && wish.kv_bytes) {
     refuse_few_bytes(needs, *wish.kv_bytes, least);
   }
-  if (blocks < least || static_cast<size_t>(blocks) > left / needs.block) {
+  if (blocks < least || static_cast<size_t>(blocks) > paid_by(left, needs)) {
     const auto sequence =
         fmt::format("one sequence of {} tokens", positions_in(least, needs));
     refuse(
@@ -134,9 +147,14 @@ MemoryPlan plan_memory(
         budget);
   }
   expect_room_to_load(needs, budget);
-  return {needs.weights, needs.working,
-          needs.answers, static_cast<size_t>(blocks) * needs.block,
-          blocks,        static_cast<int>(positions_in(blocks, needs))};
+  return {
+      .weights = needs.weights,
+      .working = needs.working,
+      .answers = needs.answers,
+      .states = needs.states,
+      .kv = static_cast<size_t>(blocks) * needs.block,
+      .blocks = blocks,
+      .max_positions = static_cast<int>(positions_in(blocks, needs))};
 }
 
 } // namespace parallm

@@ -14,7 +14,8 @@ struct MemoryNeeds {
   size_t making = 0;  // beside the weights, at most, while they are loaded
   size_t working = 0; // of one step at its largest
   size_t answers = 0; // set aside for answers that are gathered
-  size_t block = 0;   // keys and values of one block, all layers
+  size_t states = 0;  // of all sequences, in models that keep any
+  size_t block = 0;   // keys and values of one block, all layers; may be 0
   int block_tokens = 16;
   int max_positions = 0; // of one sequence
   int max_sequences = 1;
@@ -31,6 +32,7 @@ struct MemoryPlan {
   size_t weights = 0;
   size_t working = 0;
   size_t answers = 0;
+  size_t states = 0;
   size_t kv = 0;
   int blocks = 0;           // times block_tokens: fits an int32
   int max_positions = 0;    // of one sequence; fewer if the blocks hold fewer

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "kvstore/paged_attention.h"
+#include "kvstore/slot_states.h"
 
 namespace parallm {
 namespace {
@@ -157,10 +158,12 @@ Flight Runner::start(const StepPlan& plan) {
     if (row.heads.sample) {
       flight.rows.back().sampled = samples++;
     }
-    kv_rows.push_back({flight.rows.back().slot->blocks, row.begin, row.end});
+    kv_rows.push_back(
+        {flight.rows.back().slot->blocks, row.begin, row.end, row.slot});
   }
   PagedAttention attention(store_, kv_rows);
-  StepContext context{attention, attention.positions()};
+  SlotStates states(store_, kv_rows);
+  StepContext context{attention, states, attention.positions()};
   std::optional<mx::array> ids;
   if (!flights_.empty() && flights_.front().sampled) {
     ids = flights_.front().sampled->ids();

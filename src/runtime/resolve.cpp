@@ -203,7 +203,8 @@ EngineOptions engine_options(
       .max_step_tokens = most_step_tokens(config, checkpoint),
       .max_chunk_tokens = chunk_tokens(config, checkpoint),
       .max_positions = checkpoint.geometry.max_positions,
-      .prefix_cache = config.engine.prefix_cache};
+      .prefix_cache = config.engine.prefix_cache,
+      .has_states = checkpoint.has_states};
   options.geometry = {
       checkpoint.geometry.blocks, checkpoint.geometry.block_tokens};
   return options;

@@ -40,6 +40,7 @@ void warn_of_extra_tokens(const Tokenizer& tokenizer, int vocab) {
 void describe_memory(const MemoryPlan& plan, ServerMetrics& metrics) {
   metrics.device_memory("weights", static_cast<double>(plan.weights));
   metrics.device_memory("kv_cache", static_cast<double>(plan.kv));
+  metrics.device_memory("states", static_cast<double>(plan.states));
   metrics.device_memory("working", static_cast<double>(plan.working));
 }
 

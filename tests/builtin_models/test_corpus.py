@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from builtin_models.corpus import HEARD, Renderer, draw, held_out
+from builtin_models.corpus import GIVEN, HEARD, SAID, Renderer, draw, held_out
 from builtin_models.sample import never_trained_on, normal, plain
 from builtin_models.skills import ALONE, SKILLS, named
 from builtin_models.skills.memory import FACTS, NOT_TOLD
@@ -105,6 +105,50 @@ def test_what_people_say_most_is_trained_on():
     rng = random.Random(SEED)
     samples = [named("small talk").make(rng) for _ in range(2000)]
     assert all(sample.trainable() for sample in samples if normal(sample.question()) in ("bye", "good night", "thanks"))
+
+
+def solved(sample):
+    """What each answer of a conversation answers: the system prompt and the question, and what tools said."""
+    told = sample.messages[0]["content"] if sample.messages[0]["role"] == "system" else ""
+    asked = ""
+    for message in sample.messages:
+        if message["role"] == "user":
+            asked = normal(message["content"])
+        elif message["role"] == "tool":
+            asked += " " + normal(message["content"])
+        elif message["role"] == "assistant" and not message.get("tool_calls"):
+            yield normal(told), asked
+
+
+@pytest.mark.parametrize("name", ["style", "short", "use a result"])
+def test_what_is_held_out_is_not_trained_on_as_an_earlier_turn(name):
+    rng = random.Random(SEED)
+    drawn = [sample for sample in (named(name).make(rng) for _ in range(20_000)) if sample.trainable()]
+    if name == "use a result":  # its polite beginnings and its system prompt are no part of it
+        def last(pair):
+            return pair[1].removeprefix("please ").removeprefix("hello ")
+    else:
+        def last(pair):
+            return pair
+    trained = {last(pair) for sample in drawn for pair in solved(sample)}
+    assert not [sample for sample in held_out(named(name), 300, SEED) if last(list(solved(sample))[-1]) in trained]
+
+
+def test_an_answer_whose_thought_is_gone_is_not_learned(drawn, renderer):
+    for sample in [sample for sample in drawn if sample.thinking][:500]:
+        roles = [role for _, role in renderer.pieces(sample)]
+        learned = [at for at, role in enumerate(roles) if role == SAID]
+        assert renderer.pieces(sample)[learned[0] - 1] == ("<think>\n", GIVEN)
+        assert learned == list(range(learned[0], learned[-1] + 1))
+
+
+def test_judges_refuse_near_misses():
+    def accepted(name, wrong):
+        return [sample for sample in held_out(named(name), 40, SEED) if sample.accepts(wrong(plain(sample.answer()["content"])))]
+    assert not accepted("reverse a word", lambda text: text.split()[-1][0] + text.split()[-1])
+    assert not accepted("count words", lambda text: re.sub(r"(\d+) words", r"1\1 words", text))
+    assert not accepted("bullets", lambda text: text + "\n- more")
+    assert not accepted("rhymed list", lambda text: "\n".join([text.splitlines()[0]] * len(text.splitlines())))
 
 
 def test_held_out_prompts_differ():

@@ -123,6 +123,7 @@ class CheckedRunner : public ModelRunner {
       expect(
           row.begin % geometry_.block_tokens == 0 && row.begin < table.history,
           "a prefix of part of a block, or of all");
+      expect(row.begin == 0 || !limits_.has_states, "a prefix, and no state");
     } else {
       expect(row.begin == table.stored, "positions left out, or fed twice");
     }

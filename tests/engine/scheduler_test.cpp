@@ -234,6 +234,22 @@ TEST(Scheduler, WithoutPrefixCacheRequestsShareNothing) {
   EXPECT_EQ(bench.scheduler.counters().prefix_hits, 0u);
 }
 
+TEST(Scheduler, WithStatesEverySequenceIsComputedFromItsFirstToken) {
+  SchedulerLimits limits = kLimits;
+  limits.has_states = true;
+  Bench bench(limits);
+  bench.submit(
+      {.id = RequestId{1},
+       .prompt = count_up(17),
+       .choices = 2,
+       .max_new_tokens = 1});
+  EXPECT_EQ(bench.run_dry(), 2 * 17);
+  EXPECT_EQ(bench.finish_of(1, 1)->details->stats->cached_tokens, 0);
+  bench.submit(2, count_up(17), 1);
+  EXPECT_EQ(bench.run_dry(), 17);
+  EXPECT_EQ(bench.scheduler.counters().prefix_queries, 0u);
+}
+
 TEST(Scheduler, ReadsAPrefixUpToTheLastTokenButOne) {
   Bench bench;
   bench.submit(1, count_up(8), 1);

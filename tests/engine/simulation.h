@@ -21,7 +21,8 @@ class Simulation {
         .max_chunk_tokens = between(1, 16),
         .max_positions = between(8, 80),
         .watermark_percent = one_in(3) ? 30 : between(0, 2),
-        .prefix_cache = !one_in(4)};
+        .prefix_cache = !one_in(4),
+        .has_states = one_in(5)};
     options_.max_in_flight = between(1, 2);
     fails_ = one_in(3);
     for (auto& base : bases_) {
@@ -35,7 +36,8 @@ class Simulation {
         FakeGeometry{
             .num_blocks = options_.geometry.num_blocks,
             .block_tokens = options_.geometry.block_tokens,
-            .slots = options_.limits.max_sequences},
+            .slots = options_.limits.max_sequences,
+            .has_states = options_.limits.has_states},
         options_.limits, std::move(failures));
     runner_ = made.get();
     engine_ = std::make_unique<Engine>(

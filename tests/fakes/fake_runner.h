@@ -18,6 +18,7 @@ struct FakeGeometry {
   int block_tokens = 0;
   int slots = 0;
   int vocabulary = 97;
+  bool has_states = false; // what came before is read from the slot's state
 };
 
 // Which steps go wrong, and where. Steps count from 1, in launch order.
@@ -34,14 +35,16 @@ struct FakeFailures {
 // what it was fed in the blocks of the slot's table, and each entry depends on
 // all before it, as keys and values do. The next token is a hash of the whole
 // history as read back from the blocks: a lost token, a stale block, a mixed
-// row or a wrong table changes the answer.
+// row or a wrong table changes the answer. With states, entries depend on the
+// slot's, which follows what is fed and cannot go back.
 class FakeRunner : public ModelRunner {
  public:
   explicit FakeRunner(FakeGeometry geometry, FakeFailures failures = {})
       : geometry_(geometry),
         failures_(std::move(failures)),
         store_(size_t(geometry.num_blocks) * size_t(geometry.block_tokens)),
-        slots_(size_t(geometry.slots)) {}
+        slots_(size_t(geometry.slots)),
+        states_(size_t(geometry.slots)) {}
 
   void launch(const StepPlan& plan) override {
     ++launched_;
@@ -233,6 +236,12 @@ class FakeRunner : public ModelRunner {
     return entries;
   }
 
+  uint64_t advance(int slot, int position, TokenId token) {
+    uint64_t& state = states_[size_t(slot)];
+    state = hash_combine(position == 0 ? 1 : state, uint64_t(token));
+    return state;
+  }
+
   // Stores the row's tokens and scores them if asked to.
   RowResult feed(const StepRow& row) {
     SlotState& slot = slot_of(row);
@@ -250,7 +259,10 @@ class FakeRunner : public ModelRunner {
     RowResult result;
     std::vector<uint64_t> entries = read(slot, row.begin);
     for (size_t i = 0; i < tokens.size(); ++i) {
-      entries.push_back(entry_after(entries, tokens[i]));
+      entries.push_back(
+          geometry_.has_states
+              ? advance(row.slot, row.begin + int(i), tokens[i])
+              : entry_after(entries, tokens[i]));
       entry(slot, row.begin + int(i)) = entries.back();
       const TokenId next =
           i + 1 < tokens.size() ? tokens[i + 1] : row.next_token;
@@ -279,7 +291,8 @@ class FakeRunner : public ModelRunner {
   FakeFailures failures_;
   std::vector<uint64_t> store_; // (blocks, block tokens)
   std::vector<SlotState> slots_;
-  std::deque<Step> steps_; // launched, not collected
+  std::vector<uint64_t> states_; // by slot
+  std::deque<Step> steps_;       // launched, not collected
   uint64_t launched_ = 0;
 };
 

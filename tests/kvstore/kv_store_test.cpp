@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "kvstore/paged_attention.h"
+#include "kvstore/slot_states.h"
 #include "tests/support/arrays.h"
 
 namespace parallm {
@@ -99,6 +100,63 @@ TEST(KvStore, GoesBackToWhatWasKept) {
   for (size_t i = 0; i < good.size(); ++i) {
     EXPECT_EQ(now[i].id(), good[i].id());
   }
+}
+
+const KvGeometry kWithStates{
+    .layers = 0, .blocks = 6, .states = {3, 40}, .state_slots = 2};
+
+TEST(KvStore, KeepsStatesBesideOrInsteadOfKeysAndValues) {
+  EXPECT_EQ(state_bytes(kWithStates), 2u * (3 + 40) * 4);
+  EXPECT_EQ(kv_bytes_per_block(kWithStates), 0u);
+  KvStore store(kWithStates);
+  ASSERT_EQ(store.newest().size(), 2u);
+  EXPECT_EQ(store.state(1).shape(), (mx::Shape{2, 40}));
+  const auto next = store.state(0) + mx::array(1.0f);
+  store.keep_state(0, next);
+  EXPECT_EQ(store.newest()[0].id(), next.id());
+  EXPECT_EQ(max_difference(store.state(1), mx::zeros({2, 40})), 0);
+}
+
+TEST(KvStore, ForgetsTheStatesOfAFailedStepToo) {
+  KvStore store(kWithStates);
+  const auto good = store.state(0) + mx::array(1.0f);
+  store.keep_state(0, good);
+  mx::eval(store.newest());
+  store.keep_state(0, good + mx::array(1.0f));
+  store.forget_pending_writes();
+  EXPECT_EQ(store.state(0).id(), good.id());
+}
+
+TEST(KvStore, StatesThatFitNoMemoryAreRefused) {
+  KvGeometry huge = kWithStates;
+  huge.states.assign(100, 1 << 30);
+  huge.state_slots = 1 << 20;
+  try {
+    KvStore{huge};
+    FAIL() << "not refused";
+  } catch (const StartError& error) {
+    EXPECT_EQ(error.exit_code, kExitNoMemory);
+    EXPECT_TRUE(std::string(error.what())
+                    .ends_with("and the states of 1048576 sequences"))
+        << error.what();
+  }
+}
+
+TEST(SlotStates, LaysOutRowsInOrder) {
+  KvStore store(kWithStates);
+  const KvRow layout[] = {
+      {.begin = 2, .end = 5, .slot = 1}, {.begin = 0, .end = 1, .slot = 0}};
+  const SlotStates states(store, layout);
+  const auto& rows = states.rows();
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].slot, 1);
+  EXPECT_EQ(rows[0].first_token, 0);
+  EXPECT_EQ(rows[0].tokens, 3);
+  EXPECT_FALSE(rows[0].begins);
+  EXPECT_EQ(rows[1].slot, 0);
+  EXPECT_EQ(rows[1].first_token, 3);
+  EXPECT_EQ(rows[1].tokens, 1);
+  EXPECT_TRUE(rows[1].begins);
 }
 
 TEST(KvStore, PoolsThatFitNoMemoryAreRefusedWithTheNumbers) {

@@ -194,7 +194,7 @@ TEST_P(PublishedConfig, IsRead) {
   folder.write("config.json", published.config);
   const auto json = ConfigJson::read(folder.path() / "config.json");
   const ArchSpec spec = read_arch(json);
-  const auto& attention = std::get<GqaSpec>(spec.layers.front().attention);
+  const auto& attention = std::get<GqaSpec>(spec.layers.front().mixer);
   EXPECT_EQ(attention.rope->theta, published.theta);
   EXPECT_EQ(attention.rope->factor, published.factor);
   EXPECT_EQ(attention.window, published.window);

@@ -201,6 +201,18 @@ TEST_P(Golden, GivesTheSameBitsWholeChunkedSteppedAndCrowded) {
   EXPECT_TRUE(same_bits(crowded(*model, tokens, neighbour), whole));
 }
 
+// The prompt is put off halfway, and another sequence takes its place.
+TEST_P(Golden, GivesTheSameBitsBegunAnewAfterBeingPutOff) {
+  const auto model = load();
+  const auto all = prompts();
+  const auto& tokens = all.back().tokens;
+  Decoder undisturbed(*model, 1), decoder(*model, 1);
+  const auto whole = undisturbed.step({{tokens, 0, 0}});
+  mx::eval(decoder.step({{part(tokens, 0, 20), 0, 0}}));
+  mx::eval(decoder.step({{all[1].tokens, 0, 0}}));
+  EXPECT_TRUE(same_bits(decoder.step({{tokens, 0, 0}}), whole));
+}
+
 // The prompt in chunks, then token by token, beside another sequence.
 TEST_P(GoldenAnswer, GoesOnAsMlxLmDoes) {
   const auto model = load(mx::float32);
@@ -248,11 +260,13 @@ TEST_P(Golden, TellsItsShapeBeforeItIsLoaded) {
   const auto model = load();
   const auto& shape = model->shape();
   EXPECT_EQ(facts.shape.layers, shape.layers);
+  EXPECT_EQ(facts.shape.kv_layers, shape.kv_layers);
   EXPECT_EQ(facts.shape.kv_heads, shape.kv_heads);
   EXPECT_EQ(facts.shape.head_dim, shape.head_dim);
   EXPECT_EQ(facts.shape.vocab, shape.vocab);
   EXPECT_EQ(facts.shape.max_positions, shape.max_positions);
   EXPECT_EQ(facts.shape.dtype, shape.dtype);
+  EXPECT_EQ(facts.shape.states, shape.states);
   EXPECT_EQ(facts.end_tokens, std::vector<TokenId>{2});
 }
 

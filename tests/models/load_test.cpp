@@ -107,6 +107,18 @@ TEST_F(Load, NamesAMisshapenTensor) {
       "(36)");
 }
 
+TEST_F(Load, NamesAMisshapenConvolution) {
+  copy("lfm2");
+  EXPECT_EQ(complaint(), "accepted");
+  change_tensors([](auto& t) {
+    t.insert_or_assign("model.layers.0.conv.conv.weight", mx::ones({36, 2, 3}));
+  });
+  EXPECT_EQ(
+      complaint(),
+      "tensor model.layers.0.conv.conv.weight has shape (36, 2, 3), expected "
+      "(36, 3)");
+}
+
 TEST_F(Load, NamesALeftOverTensor) {
   change_tensors([](auto& t) {
     t.insert_or_assign("model.layers.2.input_layernorm.weight", mx::ones({36}));

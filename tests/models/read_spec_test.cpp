@@ -39,7 +39,7 @@ ArchSpec read(const json::object& changes = {}) {
 }
 
 const GqaSpec& attention(const ArchSpec& spec, int layer = 0) {
-  return std::get<GqaSpec>(spec.layers[layer].attention);
+  return std::get<GqaSpec>(spec.layers[layer].mixer);
 }
 
 std::vector<int> windows(const ArchSpec& spec) {
@@ -279,6 +279,22 @@ TEST(ReadSpec, ExaoneIsBlindToPositionsWhereItSeesThemAll) {
   EXPECT_FALSE(attention(spec, 1).rope);
 }
 
+TEST(ReadSpec, ExaoneSlidesByLettersOrByANumber) {
+  const auto of = [](const json::value& pattern) {
+    return json::object{
+        {"model_type", "exaone4"},
+        {"sliding_window", 32},
+        {"sliding_window_pattern", pattern}};
+  };
+  EXPECT_EQ(windows(read(of("GL"))), (std::vector<int>{0, 32}));
+  EXPECT_EQ(windows(read(of(2))), (std::vector<int>{32, 0}));
+  EXPECT_EQ(windows(read(of(0))), (std::vector<int>{0, 0}));
+  EXPECT_TRUE(attention(read(of(0))).rope);
+  EXPECT_EQ(
+      complaint(of("LX")),
+      "sliding_window_pattern is \"LX\", expected the letters L and G");
+}
+
 TEST(ReadSpec, NeoXTakesTheUsualRopeKeysOfNewerFiles) {
   const auto spec = read(
       {{"model_type", "gpt_neox"},
@@ -287,6 +303,11 @@ TEST(ReadSpec, NeoXTakesTheUsualRopeKeysOfNewerFiles) {
   const auto& a = attention(spec);
   EXPECT_EQ(a.rope->theta, 5000);
   EXPECT_EQ(a.rope->width, a.head_dim / 2);
+  const auto mixed = read(
+      {{"model_type", "gpt_neox"},
+       {"rotary_pct", 1},
+       {"rope_parameters", {{"rope_theta", 5000}}}});
+  EXPECT_EQ(attention(mixed).rope->width, a.head_dim);
 }
 
 TEST(ReadSpec, ANullCapIsNone) {
@@ -308,6 +329,111 @@ TEST(ReadSpec, RefusesWhatItWouldComputeOtherwise) {
   EXPECT_EQ(
       complaint({{"model_type", "deepseek_v3"}, {"scoring_func", "softmax"}}),
       "scoring_func is \"softmax\", expected sigmoid");
+  EXPECT_EQ(
+      complaint({{"model_type", "deepseek_v2"}, {"scoring_func", "sigmoid"}}),
+      "scoring_func is \"sigmoid\", expected softmax");
+  EXPECT_EQ(
+      complaint(
+          {{"model_type", "deepseek_v3"},
+           {"n_routed_experts", 8},
+           {"num_experts_per_tok", 2},
+           {"moe_intermediate_size", 32},
+           {"n_group", 8}}),
+      "n_group is 8, expected at most half of n_routed_experts");
+}
+
+// Keys of a hybrid, replaced by changes.
+json::object hybrid(json::object keys, const json::object& changes) {
+  for (const auto& change : changes) {
+    keys[change.key()] = change.value();
+  }
+  return keys;
+}
+
+json::object lfm2(const json::object& changes = {}) {
+  return hybrid(
+      {{"model_type", "lfm2"},
+       {"block_ff_dim", 96},
+       {"conv_L_cache", 3},
+       {"full_attn_idxs", {1}}},
+      changes);
+}
+
+json::object mamba2(const json::object& changes = {}) {
+  return hybrid(
+      {{"model_type", "mamba2"},
+       {"num_heads", 6},
+       {"head_dim", 8},
+       {"n_groups", 2},
+       {"state_size", 5},
+       {"conv_kernel", 4}},
+      changes);
+}
+
+json::object nemotron_h(const json::object& changes = {}) {
+  return hybrid(
+      {{"model_type", "nemotron_h"},
+       {"hybrid_override_pattern", "M*"},
+       {"mamba_num_heads", 6},
+       {"mamba_head_dim", 8},
+       {"n_groups", 2},
+       {"ssm_state_size", 5},
+       {"conv_kernel", 4}},
+      changes);
+}
+
+TEST(ReadSpec, CountsTheStatesOfASequence) {
+  const auto some = read(lfm2());
+  EXPECT_EQ(states_of(some.layers[0].mixer), std::vector<int>{2 * 64});
+  EXPECT_FALSE(keeps_kv(some.layers[0].mixer));
+  EXPECT_TRUE(states_of(some.layers[1].mixer).empty());
+  EXPECT_TRUE(keeps_kv(some.layers[1].mixer));
+  // Of the scan: 5 numbers a state, rounded up to 16.
+  EXPECT_EQ(
+      states_of(read(mamba2()).layers[0].mixer),
+      (std::vector<int>{3 * (48 + 2 * 2 * 5), 6 * 8 * 16}));
+}
+
+// Two thirds, rounded up to a multiple, unless the file says otherwise.
+TEST(ReadSpec, AdjustsTheWidthOfFeedForwardPartsAsLfm2Does) {
+  const auto width = [](const json::object& changes) {
+    return std::get<MlpSpec>(read(lfm2(changes)).layers[0].feed_forward).width;
+  };
+  EXPECT_EQ(width({}), 256);
+  EXPECT_EQ(width({{"block_ff_dim", 12288}}), 8192);
+  EXPECT_EQ(width({{"block_multiple_of", 5}}), 65);
+  EXPECT_EQ(width({{"block_auto_adjust_ff_dim", false}}), 96);
+}
+
+TEST(ReadSpec, NamesTheKeyThatIsWrongInAHybrid) {
+  EXPECT_EQ(
+      complaint(lfm2({{"full_attn_idxs", {2}}})),
+      "full_attn_idxs is [2], expected numbers of 2 layers");
+  EXPECT_EQ(
+      complaint(lfm2(
+          {{"full_attn_idxs", nullptr}, {"layer_types", {"conv", "mamba"}}})),
+      "layer_types is [\"conv\",\"mamba\"], expected a list of full_attention "
+      "and conv");
+  EXPECT_EQ(
+      complaint(lfm2({{"conv_L_cache", 1}})),
+      "conv_L_cache is 1, expected an integer from 2 to 1024");
+  EXPECT_EQ(
+      complaint(mamba2({{"n_groups", 4}})),
+      "n_groups is 4, expected a divisor of num_heads, 6");
+  EXPECT_EQ(
+      complaint(mamba2({{"time_step_limit", {0.3, 0.1}}})),
+      "time_step_limit is [3E-1,1E-1], expected the least and the most");
+  EXPECT_EQ(
+      complaint(
+          mamba2({{"num_heads", 16384}, {"head_dim", 16384}, {"n_groups", 1}})),
+      "state_size makes a state of 5637144576 numbers");
+  EXPECT_EQ(
+      complaint(nemotron_h({{"hybrid_override_pattern", "MX"}})),
+      "hybrid_override_pattern is \"MX\", expected the letters M, *, - and E");
+  EXPECT_EQ(
+      complaint(nemotron_h({{"hybrid_override_pattern", "M*M"}})),
+      "num_hidden_layers is 2, expected the layers named, 3");
+  EXPECT_EQ(complaint(nemotron_h()), "accepted");
 }
 
 TEST(Rope, ScalesFrequenciesAsLlama3Does) {

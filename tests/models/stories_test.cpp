@@ -62,7 +62,8 @@ class Sequence {
         blocks_, length_, length_ + static_cast<int>(tokens.size())};
     length_ = row.end;
     PagedAttention attention(store_, std::span(&row, 1));
-    StepContext context{attention, attention.positions()};
+    SlotStates states(store_, std::span(&row, 1));
+    StepContext context{attention, states, attention.positions()};
     return model_.logits(
         model_.hidden({ints(tokens), attention.positions()}, context));
   }

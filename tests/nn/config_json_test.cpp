@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <limits>
 
 #include "base/check.h"
 #include "tests/support/temporary_folder.h"
@@ -87,6 +88,24 @@ TEST_F(ConfigFile, NamesTheKeyAndWhatItFound) {
       complaint([&] { json.object("o").integer("n", 0); }),
       "o.n is \"x\", expected an integer of at least 0");
   EXPECT_EQ(complaint([&] { json.object("s"); }), "s is 7, expected an object");
+}
+
+TEST_F(ConfigFile, ReadsInfinityAsPythonAndTransformersWriteIt) {
+  constexpr double kEndless = std::numeric_limits<double>::infinity();
+  const auto json = read(
+      R"({"bare": [0.5, Infinity], "s": "Infinity \"Infinity", "x": Infinity,
+          "wrapped": [0, {"__float__": "Infinity"}], "other": {"a": 1}})");
+  EXPECT_EQ(
+      json.numbers("bare", 0, kEndless), (std::vector<double>{0.5, kEndless}));
+  EXPECT_EQ(
+      json.numbers("wrapped", 0, kEndless), (std::vector<double>{0, kEndless}));
+  EXPECT_EQ(json.number("x", 0, kEndless), kEndless);
+  EXPECT_EQ(json.text("s"), "Infinity \"Infinity");
+  EXPECT_EQ(
+      complaint([&] { json.number("x", 0, 1); }),
+      R"(x is {"__float__":"Infinity"}, expected a number from 0 to 1)");
+  EXPECT_NE(complaint([&] { json.number("other", 0, kEndless); }), "accepted");
+  EXPECT_NE(complaint([&] { read(R"({"x": "Infinity)"); }), "accepted");
 }
 
 TEST_F(ConfigFile, RefusesWhatIsNoJsonObject) {

@@ -69,6 +69,30 @@ TEST(LoadRunner, TheRunnerRunsInEveryNumberType) {
   }
 }
 
+TEST(InspectCheckpoint, StatesArePartOfThePlan) {
+  const auto with_sequences = [](int count) {
+    return inspect_checkpoint(
+        {.path = kModels + "mamba2", .max_sequences = count});
+  };
+  const auto one = with_sequences(1), three = with_sequences(3);
+  EXPECT_TRUE(one.has_states);
+  EXPECT_FALSE(inspect_checkpoint({.path = kTinyChat}).has_states);
+  // 4 layers: 3 inputs of 60 + 2 * 8 channels, and 6 * 10 * 16.
+  EXPECT_EQ(one.memory.states, 4u * (3 * 76 + 960) * sizeof(float));
+  EXPECT_EQ(three.memory.states, 3 * one.memory.states);
+  EXPECT_EQ(three.memory.kv, 0u);
+  EXPECT_EQ(three.geometry.blocks, 3 * three.geometry.max_positions / 16);
+}
+
+TEST(LoadRunner, AModelWithStatesRuns) {
+  for (const char* folder : {"lfm2", "mamba2"}) {
+    const RunnerOptions options{
+        .path = kModels + folder, .max_sequences = 2, .memory = {.blocks = 4}};
+    const auto runner = load_runner(options, inspect_checkpoint(options));
+    EXPECT_EQ(one_step(*runner).error, "");
+  }
+}
+
 TEST(InspectCheckpoint, AnAdapterIsPartOfThePlan) {
   const auto plain = inspect_checkpoint({.path = kTinyChat});
   const auto adapted = inspect_checkpoint(

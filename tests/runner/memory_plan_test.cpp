@@ -45,6 +45,29 @@ TEST(MemoryPlan, TakesNoMoreBlocksThanAllSequencesCanFill) {
   EXPECT_EQ(plan.max_positions, 512);
 }
 
+TEST(MemoryPlan, StatesAreTakenBeforeBlocks) {
+  MemoryNeeds asked = needs();
+  asked.states = 30 * kMiB;
+  const MemoryPlan plan = plan_memory(asked, {.fraction = 0.5}, machine(400));
+  EXPECT_EQ(plan.blocks, 50);
+  EXPECT_EQ(plan.states, 30 * kMiB);
+  EXPECT_THAT(plan.text(), testing::HasSubstr(", states 30.0 MiB"));
+  EXPECT_THAT(
+      refusal({}, machine(140), asked),
+      testing::HasSubstr("states 30.0 MiB and one sequence"));
+}
+
+// Only states: blocks are but numbers in the books.
+TEST(MemoryPlan, BlocksThatCostNothingAreAsManyAsSequencesCanFill) {
+  MemoryNeeds asked = needs();
+  asked.block = 0;
+  for (const MemoryWish& wish : {MemoryWish{}, MemoryWish{.kv_bytes = kMiB}}) {
+    const MemoryPlan plan = plan_memory(asked, wish, machine(400));
+    EXPECT_EQ(plan.blocks, 4 * 512 / 16);
+    EXPECT_EQ(plan.kv, 0u);
+  }
+}
+
 TEST(MemoryPlan, TakesWhatTheFractionLeaves) {
   const MemoryPlan plan = plan_memory(needs(), {.fraction = 0.5}, machine(400));
   EXPECT_EQ(plan.blocks, 80);

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "kernels/cpu_primitive.h"
+#include "models/load.h"
 #include "tests/runner/toy_model.h"
 
 // Plans by hand, without a scheduler.
@@ -67,8 +68,55 @@ SamplingParams greedy() {
   return {.temperature = 0};
 }
 
+// A loaded model that gets into trouble behind its last layer.
+class TroubledModel : public Model {
+ public:
+  TroubledModel(
+      std::unique_ptr<Model> model, std::shared_ptr<const ToyTrouble> trouble)
+      : model_(std::move(model)), trouble_(std::move(trouble)) {}
+
+  const ModelShape& shape() const override { return model_->shape(); }
+  mx::array hidden(const StepInput& in, StepContext& ctx) const override {
+    const auto x = model_->hidden(in, ctx);
+    return trouble_->in_hidden ? trouble_->in_hidden(x) : x;
+  }
+  mx::array logits(const mx::array& rows) const override {
+    return model_->logits(rows);
+  }
+
+ private:
+  std::unique_ptr<Model> model_;
+  std::shared_ptr<const ToyTrouble> trouble_;
+};
+
+KvGeometry geometry_of(const ModelShape& shape) {
+  return {
+      .layers = shape.kv_layers,
+      .blocks = 8 * kBlocksEach,
+      .block_tokens = kBlockTokens,
+      .kv_heads = shape.kv_heads,
+      .head_dim = shape.head_dim,
+      .dtype = shape.dtype,
+      .states = shape.states,
+      .state_slots = 8};
+}
+
+using MakeModel = std::unique_ptr<Model> (*)(std::shared_ptr<const ToyTrouble>);
+
+std::unique_ptr<Model> make_toy(std::shared_ptr<const ToyTrouble> trouble) {
+  return std::make_unique<ToyModel>(std::move(trouble));
+}
+
 class RunnerTest : public testing::Test {
  protected:
+  explicit RunnerTest(MakeModel make = make_toy)
+      : runner_(runner_of(make(trouble_))) {}
+
+  static Runner runner_of(std::unique_ptr<Model> model) {
+    const ModelShape shape = model->shape();
+    return Runner(std::move(model), geometry_of(shape));
+  }
+
   StepPlan plan(std::vector<StepRow> rows, std::vector<SlotChange> slots = {}) {
     StepPlan plan;
     plan.id = StepId{++last_id_};
@@ -102,9 +150,7 @@ class RunnerTest : public testing::Test {
   }
 
   std::shared_ptr<ToyTrouble> trouble_ = std::make_shared<ToyTrouble>();
-  Runner runner_{
-      std::make_unique<ToyModel>(trouble_),
-      toy_geometry(8 * kBlocksEach, kBlockTokens)};
+  Runner runner_;
   uint64_t last_id_ = 0;
 };
 
@@ -395,6 +441,8 @@ class Held : public CpuPrimitive {
 
 class RunnerFailure : public RunnerTest {
  protected:
+  using RunnerTest::RunnerTest;
+
   // Sequence 1 goes on, one token a step; what it says must never change.
   void begin() {
     good_ = generate(0, kPrompt, greedy(), 4);
@@ -549,6 +597,77 @@ TEST_F(RunnerFailure, ABadPlanIsRefusedAndForgotten) {
   EXPECT_THROW(runner_.launch(no_token), CheckFailed);
   expect_fit();
 }
+
+// Models whose layers keep states. Those of a failed step are half written, and
+// no position can be fed again: whoever was in it has failed.
+class RunnerStates : public RunnerFailure,
+                     public testing::WithParamInterface<const char*> {
+ protected:
+  RunnerStates() : RunnerFailure(make_troubled) {}
+
+  static std::unique_ptr<Model> make_troubled(
+      std::shared_ptr<const ToyTrouble> trouble) {
+    const std::string models = PARALLM_TEST_DATA "/models/";
+    return std::make_unique<TroubledModel>(
+        load_model(models + GetParam()), std::move(trouble));
+  }
+
+  // Also in the slot of the failed step.
+  void expect_all_fit(int tokens_so_far = 1) {
+    expect_fit(tokens_so_far);
+    EXPECT_EQ(generate(2, kPrompt, greedy(), 4), good_);
+  }
+};
+
+TEST_P(RunnerStates, ASlotTakenAgainBeginsAnew) {
+  const auto good = generate(0, kPrompt, greedy(), 4);
+  generate(1, {6, 6, 6}, greedy(), 3);
+  EXPECT_EQ(generate(1, kPrompt, greedy(), 4), good);
+}
+
+TEST_P(RunnerStates, AFailedStepLeavesThoseOfOthersAlone) {
+  for (const auto when : {Failing::When::kEncoded, Failing::When::kRun}) {
+    begin();
+    trouble_->in_hidden = failing(when);
+    EXPECT_ANY_THROW(run(doomed()));
+    expect_all_fit();
+  }
+}
+
+TEST_P(RunnerStates, AThrowInLaunchLeavesThoseOfTheStepInFlightWhole) {
+  begin();
+  const StepPlan last = plan({feed(1, 7, {good_[0]})});
+  runner_.launch(last);
+  runner_.sample(last);
+  trouble_->in_hidden = failing(Failing::When::kEncoded);
+  EXPECT_THROW(runner_.launch(doomed()), std::runtime_error);
+  EXPECT_THAT(runner_.collect().rows[0].accepted, ElementsAre(good_[1]));
+  expect_all_fit(2);
+}
+
+// It was planned before anybody knew that its sequence had ended.
+TEST_P(RunnerStates, ARowInVainDoesNotReachWhoTakesItsSlot) {
+  const auto good = generate(0, kPrompt, greedy(), 4);
+  const StepPlan last = plan({feed(2, 0, {6, 6})}, {open(2, {6, 6}, greedy())});
+  runner_.launch(last);
+  runner_.sample(last);
+  const StepPlan in_vain = plan({go_on(2, 2)});
+  runner_.launch(in_vain);
+  runner_.collect();
+  runner_.sample(in_vain);
+  const StepPlan next = plan({feed(3, 0, {7})}, {open(3, {7}, greedy())});
+  runner_.launch(next);
+  runner_.collect();
+  runner_.sample(next);
+  runner_.collect();
+  EXPECT_EQ(generate(2, kPrompt, greedy(), 4), good);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models,
+    RunnerStates,
+    testing::Values("lfm2", "mamba2", "qwen3_next"),
+    [](const auto& folder) { return std::string(folder.param); });
 
 TEST_F(RunnerTest, CallsOutOfTurnAreOurMistake) {
   EXPECT_THROW(runner_.collect(), CheckFailed);

@@ -94,6 +94,7 @@ class ToyModel : public Model {
   std::vector<Layer> layers_;
   ModelShape shape_{
       .layers = kLayers,
+      .kv_layers = kLayers,
       .kv_heads = kKvHeads,
       .head_dim = kHeadDim,
       .vocab = kVocab,

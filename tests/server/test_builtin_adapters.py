@@ -4,8 +4,8 @@ import concurrent.futures
 import pytest
 
 from builtin_models.behaviours import BEHAVIOURS, right, shown, speaks
-from builtin_models.corpus import held_out
-from builtin_models.evaluate import WAYS, Served
+from builtin_models.corpus import WAYS, held_out
+from builtin_models.evaluate import Served
 from builtin_models.skills import SKILLS
 from conftest import BUILTIN, ROOT, Server
 

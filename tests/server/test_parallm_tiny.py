@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from builtin_models.corpus import held_out
-from builtin_models.evaluate import WAYS, Served
+from builtin_models.corpus import WAYS, held_out
+from builtin_models.evaluate import Served
 from builtin_models.skills import SKILLS
 
 SEED = 5

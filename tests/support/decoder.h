@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kvstore/paged_attention.h"
+#include "kvstore/slot_states.h"
 #include "models/load.h"
 #include "tests/support/arrays.h"
 
@@ -15,7 +16,7 @@ namespace parallm::test {
 struct Feed {
   std::vector<int32_t> tokens;
   int begin = 0;    // position of the first
-  int sequence = 0; // decides its blocks
+  int sequence = 0; // decides its blocks and its slot
 };
 
 class Decoder {
@@ -41,10 +42,11 @@ class Decoder {
     std::vector<KvRow> rows;
     for (size_t i = 0; i < feeds.size(); ++i) {
       const int end = feeds[i].begin + static_cast<int>(feeds[i].tokens.size());
-      rows.push_back({tables[i], feeds[i].begin, end});
+      rows.push_back({tables[i], feeds[i].begin, end, feeds[i].sequence});
     }
     PagedAttention attention(store_, rows);
-    StepContext context{attention, attention.positions()};
+    SlotStates states(store_, rows);
+    StepContext context{attention, states, attention.positions()};
     return model_.logits(
         model_.hidden({ints(tokens), attention.positions()}, context));
   }
@@ -52,13 +54,15 @@ class Decoder {
  private:
   static KvGeometry geometry(const ModelShape& shape, int sequences) {
     return {
-        .layers = shape.layers,
+        .layers = shape.kv_layers,
         .blocks = sequences * kTableBlocks,
         .block_tokens = kBlockTokens,
         .kv_heads = shape.kv_heads,
         .head_dim = shape.head_dim,
         .latent = shape.latent,
-        .dtype = shape.dtype};
+        .dtype = shape.dtype,
+        .states = shape.states,
+        .state_slots = sequences};
   }
 
   // The sequences' blocks lie interleaved and from the end of the pool.

@@ -47,6 +47,10 @@ def draw(rng, skills=SKILLS):
     return dressed(rng, _trained_on(rng, skills), talk)
 
 
+# How a task is asked to judge the model, and how such samples are drawn.
+WAYS = {"plain": {}, "thinking": {"thinking": True}, "after other talk": {"after_talk": True}}
+
+
 def held_out(skill, count, seed, thinking=False, after_talk=False):
     """Samples that training never draws, no two with the same prompt; fewer
     than `count` where there are no more. After talk, that is trained on."""
@@ -58,13 +62,13 @@ def held_out(skill, count, seed, thinking=False, after_talk=False):
         if len(found) == count:
             break
     samples = [sample.thought_over() if thinking else sample for sample in found.values()]
-    return [later(rng, sample, talk) for sample in samples if not sample.begins] if after_talk else samples
+    return [later(rng, sample, talk) for sample in samples if not sample.comes_first] if after_talk else samples
 
 
 # What a token is to the model, in its two top bits: vocabularies stay below 2^14.
 SAID = 0x8000   # its own words
 HEARD = 0       # the words of others
-GIVEN = 0x4000  # what the template begins its answer with: never to be said by itself
+GIVEN = 0x4000  # not to be learned: what the template begins an answer with, answers whose thought it leaves out
 TOKEN = 0x3fff
 
 
@@ -95,8 +99,8 @@ class Renderer:
             if said.startswith("<think>\n"):
                 pieces.append(("<think>\n", GIVEN))
                 said = said.removeprefix("<think>\n")
-            pieces.append((said + "<|im_end|>", SAID))
             last = i + 1 == len(answers)
+            pieces.append((said + "<|im_end|>", SAID if last or not sample.thinking else GIVEN))
             pieces.append((rest + (END_OF_TEXT if last else ANSWER_BEGINS), HEARD))
         return pieces
 
@@ -115,10 +119,10 @@ class Rows:
 
     def more(self, samples=256):
         rows = []
-        for talk in self._conversations(samples):
-            if sum(map(len, self.open)) + len(talk) > self.length + 1:
+        for tokens in self._conversations(samples):
+            if sum(map(len, self.open)) + len(tokens) > self.length + 1:
                 rows.append(self._close())
-            self.open.append(talk[:self.length + 1])
+            self.open.append(tokens[:self.length + 1])
         return np.stack(rows)
 
     def _conversations(self, samples):

@@ -40,7 +40,7 @@ def dressed(rng, sample, talk):
     """Now and then with thinking, other talk before it, a plain system prompt, careless typing."""
     if rng.random() < THINKING_SHARE:
         sample = sample.thought_over()
-    if not sample.begins and rng.random() < LATER_SHARE:
+    if not sample.comes_first and rng.random() < LATER_SHARE:
         sample = later(rng, sample, talk)
     messages = [_casual(rng, message) if rng.random() < CASUAL_SHARE else message for message in sample.messages]
     if messages[0]["role"] != "system" and rng.random() < SYSTEM_SHARE:

@@ -13,7 +13,7 @@ import sys
 import urllib.request
 
 from .command_line import parser_of
-from .corpus import Renderer, held_out
+from .corpus import WAYS, Renderer, held_out
 from .judging import judged, mark
 from .skills import SKILLS
 
@@ -43,10 +43,6 @@ class Served:
             return post(f"{self.url}/v1/completions", {**settings, "prompt": self.renderer.prompt(sample)})["text"]
         settings["chat_template_kwargs"] = {"enable_thinking": sample.thinking}
         return post(f"{self.url}/v1/chat/completions", {**settings, "messages": sample.prompt()})["message"]["content"]
-
-
-# The columns of the card, and how the prompts of each are drawn.
-WAYS = {"plain": {}, "thinking": {"thinking": True}, "after other talk": {"after_talk": True}}
 
 
 def ask(served, pool, samples):

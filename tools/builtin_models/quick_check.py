@@ -10,11 +10,11 @@ import pathlib
 import torch
 
 from .command_line import parser_of
-from .corpus import held_out, load_tokenizer
+from .corpus import WAYS, held_out, load_tokenizer
 from .greedy import ask
 from .judging import judged, mark
 from .llama import Llama
-from .skills import ALONE, SKILLS
+from .skills import SKILLS
 from .weights import load
 
 SEED = 1  # evaluate.py and the tests look at the prompts of others
@@ -30,13 +30,12 @@ def main():
     tokenizer, device = load_tokenizer(options.tokenizer), options.device
     model = load(Llama, options.trained, device).to(torch.bfloat16)
     for skill in SKILLS:
-        for thinking in (False, True):
-            after_talk = thinking and skill.name not in ALONE
-            samples = held_out(skill, options.prompts, SEED, thinking, after_talk)
-            answers = judged(samples, ask(model, tokenizer, samples, device))
-            print(f"{mark(answers.share() >= skill.target)} {skill.name:24} {'thinking' * thinking:8} "
-                  f"{'after talk' * after_talk:10} {answers.share():6.1%}  wanted {skill.target:.0%}", flush=True)
-            answers.show_wrong(2)
+        for way, drawn in WAYS.items():
+            if samples := held_out(skill, options.prompts, SEED, **drawn):
+                answers = judged(samples, ask(model, tokenizer, samples, device))
+                print(f"{mark(answers.share() >= skill.target)} {skill.name:24} {way:16} {answers.share():6.1%}  "
+                      f"wanted {skill.target:.0%}", flush=True)
+                answers.show_wrong(2)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ def never_trained_on(key):
     """Is this task kept for judging the model? Never, where it has no key."""
     if key == ALWAYS_TRAINED:
         return False
-    digest = hashlib.sha256(key.encode()).digest()
+    digest = hashlib.sha256(normal(key).encode()).digest()
     return int.from_bytes(digest[:4], "big") % HELD_OUT_SHARE == 0
 
 
@@ -30,7 +30,7 @@ class Sample:
     reasoning: str = NOTHING_TO_WORK_OUT  # what it thinks where thinking is on
     short_answer: str = ""  # what is left to say once it has thought; "": the same
     thinking: bool = False
-    begins: bool = False  # other talk before it would make its answer wrong
+    comes_first: bool = False  # after other talk it would be wrong, or that talk would
 
     def prompt(self):
         return self.messages[:-1]
@@ -123,7 +123,7 @@ def _last_number(wanted, text):
 
 
 def _ends(wanted, text):
-    return text.rstrip(".!").lower().endswith(str(wanted).lower())
+    return re.search(rf"(?<!\w){re.escape(str(wanted).lower())}[.!]*$", text.lower()) is not None
 
 
 def _contains(wanted, text):
@@ -146,6 +146,17 @@ def _call(wanted, text):
     return len(calls) == 1 and _json(wanted, calls[0])
 
 
+def _lines(wanted, text):
+    return text.splitlines() == [f"- {line}" for line in wanted]
+
+
+def _style(wanted, text):
+    """`wanted`: form, its mark, and how to judge the answer without it."""
+    form, mark, judge, inner = wanted
+    bare = FORMS[form](mark, text)
+    return bare is not None and JUDGES[judge](inner, bare)
+
+
 def _without_call(wanted, text):
     judge, inner = wanted
     return "<tool_call>" not in text and JUDGES[judge](inner, text)
@@ -161,19 +172,18 @@ JUDGES = {
     "json": _json,
     "call": _call,
     "without_call": _without_call,
-    "style": lambda wanted, text: STYLE_JUDGES[wanted[0]](wanted[1], text),
+    "style": _style,
+    "lines": _lines,
+    "lines in any order": lambda wanted, text: _lines(sorted(wanted), "\n".join(sorted(text.splitlines()))),
     "story": lambda wanted, text: _contains(wanted, text) and 3 <= len(re.findall(r"[.!?]", text)) <= 12
     and text[-1] in ".!?\"",
 }
 
-STYLE_JUDGES = {
-    "shout": lambda wanted, text: text == text.upper() and _contains(wanted, text),
-    "lower": lambda wanted, text: text == text.lower() and _contains(wanted, text),
-    "short": lambda wanted, text: len(text.split()) <= 2 and _contains(wanted, text),
-    "start": lambda wanted, text: text.startswith(wanted[0]) and _contains(wanted[1:], text),
-    "end": lambda wanted, text: text.endswith(wanted[0]) and _contains(wanted[1:], text),
-    "list": lambda wanted, text: all(line.startswith("- ") for line in text.splitlines())
-    and _contains(wanted, text),
-    "rhyme": lambda wanted, text: len(text.splitlines()) == len(wanted)
-    and all(line.startswith("- ") and line.split()[-1] in wanted for line in text.splitlines()),
+# Of a style: (its mark, text) -> the text without it, or None where the text is not in it.
+FORMS = {
+    "shout": lambda _, text: text if text == text.upper() else None,
+    "lower": lambda _, text: text if text == text.lower() else None,
+    "short": lambda _, text: text if len(text.split()) <= 2 else None,
+    "start": lambda mark, text: text.removeprefix(mark) if text.startswith(mark) else None,
+    "end": lambda mark, text: text.removesuffix(mark) if text.endswith(mark) else None,
 }

@@ -16,10 +16,10 @@ from .adapters import adapt, adapter_of, description
 from .as_shipped import load_as_shipped
 from .behaviours import BEHAVIOURS, right, shown, speaks
 from .conversations import Conversations
-from .corpus import held_out, load_tokenizer
+from .corpus import WAYS, held_out, load_tokenizer
 from .greedy import ask
 from .judging import judged
-from .skills import ALONE, SKILLS
+from .skills import SKILLS
 from .trained import write_story
 from .training import begin, fit, in_bfloat16, parser_of
 
@@ -48,17 +48,14 @@ def check(model, behaviour, tokenizer, options):
     """Of held-out prompts, a line a skill: the share said in its way, and the share right besides."""
     found = {}
     for skill in SKILLS:
-        for thinking in (False, True):
-            after_talk = thinking and skill.name not in ALONE
-            samples = held_out(skill, options.prompts, SEED, thinking, after_talk)
-            texts = ask(model, tokenizer, samples, options.device)
-            answers = judged(samples, texts, lambda sample, text: right(behaviour, sample, text))
-            ways = [shown(behaviour, text) == speaks(sample) for sample, text in zip(samples, texts)]
-            share = sum(ways) / len(ways)
-            name = skill.name + ", thinking" * thinking + ", after talk" * after_talk
-            found[name] = {"shown": round(share, 3), "right": round(answers.share(), 3)}
-            print(f"{name:40} shown {share:6.1%}  right {answers.share():6.1%}", flush=True)
-            answers.show_wrong(1)
+        for way, drawn in WAYS.items():
+            if samples := held_out(skill, options.prompts, SEED, **drawn):
+                texts = ask(model, tokenizer, samples, options.device)
+                answers = judged(samples, texts, lambda sample, text: right(behaviour, sample, text))
+                ways = [shown(behaviour, text) == speaks(sample) for sample, text in zip(samples, texts)]
+                found[f"{skill.name}, {way}"] = shares = {"shown": sum(ways) / len(ways), "right": answers.share()}
+                print(f"{skill.name:24} {way:16} shown {shares['shown']:6.1%}  right {shares['right']:6.1%}", flush=True)
+                answers.show_wrong(1)
     return found
 
 

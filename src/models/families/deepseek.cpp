@@ -172,7 +172,7 @@ void tidy_latent_decoder(Checkpoint& ck, const ArchSpec& spec) {
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     absorb(
         ck, fmt::format("model.layers.{}.self_attn.", i),
-        std::get<MlaSpec>(spec.layers[i].attention), spec.quantization);
+        std::get<MlaSpec>(spec.layers[i].mixer), spec.quantization);
   }
 }
 

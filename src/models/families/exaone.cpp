@@ -6,18 +6,33 @@
 namespace parallm {
 namespace {
 
-// A pattern such as "LLLG", over and over, goes before layer_types.
-void slide_by_pattern(ArchSpec& spec, const ConfigJson& json) {
-  const std::string pattern = json.text_or("sliding_window_pattern", "");
+constexpr const char* kPattern = "sliding_window_pattern";
+
+// L slides, G sees all, over and over.
+void slide_by_letters(ArchSpec& spec, const ConfigJson& json) {
+  const std::string pattern = json.text(kPattern);
+  if (pattern.find_first_not_of("LG") != std::string::npos) {
+    json.refuse_value(kPattern, "the letters L and G");
+  }
   for (size_t i = 0; !pattern.empty() && i < spec.layers.size(); ++i) {
-    std::get<GqaSpec>(spec.layers[i].attention).window =
+    std::get<GqaSpec>(spec.layers[i].mixer).window =
         pattern[i % pattern.size()] == 'L' ? json.integer("sliding_window", 1)
                                            : 0;
   }
 }
 
+// Letters such as "LLLG" go before layer_types, which go before a number: each
+// so many-th layer sees all. 0 is no pattern.
+void slide_by_pattern(ArchSpec& spec, const ConfigJson& json) {
+  if (json.is_text(kPattern)) {
+    slide_by_letters(spec, json);
+  } else if (const int period = json.integer_or(kPattern, 0, 0); period > 0) {
+    slide_except(spec, json, period);
+  }
+}
+
 bool slides(const LayerSpec& layer) {
-  return std::get<GqaSpec>(layer.attention).window > 0;
+  return std::get<GqaSpec>(layer.mixer).window > 0;
 }
 
 } // namespace

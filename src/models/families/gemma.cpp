@@ -48,13 +48,15 @@ constexpr const char* kSliding = "sliding_attention";
 
 // Of the layers that slide. Newer files have a set for each type of layer.
 RopeSpec sliding_rope(const ConfigJson& json, int head_dim) {
+  const double theta = json.number_or("rope_local_base_freq", 10'000, 1, 1e12);
+  RopeSpec rope{.width = head_dim, .theta = theta};
   if (json.is_object("rope_parameters") &&
       json.object("rope_parameters").is_object(kSliding)) {
-    return read_rope(json, head_dim, {.layer_type = kSliding});
+    rope = read_rope(json, head_dim, {.layer_type = kSliding});
+    const auto set = json.object("rope_parameters").object(kSliding);
+    rope.theta = set.has("rope_theta") ? rope.theta : theta;
   }
-  return {
-      .width = head_dim,
-      .theta = json.number_or("rope_local_base_freq", 10'000, 1, 1e12)};
+  return rope;
 }
 
 } // namespace
@@ -81,6 +83,7 @@ ArchSpec read_gemma2(const ConfigJson& json) {
 
 // Five layers slide for one that sees all; those turn heads by a rope of their
 // own.
+// What files leave out is as in transformers, the window as in mlx-lm.
 ArchSpec read_gemma3_text(const ConfigJson& file) {
   const ConfigJson json = file.with_defaults(
       R"({"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256,

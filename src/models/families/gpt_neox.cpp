@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "models/read_spec.h"
 #include "models/registry.h"
 #include "models/tidy.h"
@@ -15,11 +17,13 @@ void rename_modules(Checkpoint& ck, const ArchSpec&) {
   rename_prefix(ck, "embed_out.", "model.embed_out.");
 }
 
-// Newer files have the usual keys, within rope_parameters.
-RopeKeys rope_keys(const ConfigJson& json) {
-  return json.is_object("rope_parameters")
-             ? RopeKeys{}
-             : RopeKeys{.theta = "rotary_emb_base", .partial = "rotary_pct"};
+// Newer files have them within rope_parameters, and what is missing there by
+// its old name.
+ConfigJson with_usual_rope_keys(const ConfigJson& json) {
+  return json.with_defaults(fmt::format(
+      R"({{"partial_rotary_factor": {}, "rope_theta": {}}})",
+      json.number_or("rotary_pct", 0.25, 0, 1),
+      json.number_or("rotary_emb_base", 10'000, 1e-3, 1e12)));
 }
 
 } // namespace
@@ -28,11 +32,8 @@ RopeKeys rope_keys(const ConfigJson& json) {
 // its own norm; queries, keys and values of a head lie together.
 ArchSpec read_gpt_neox(const ConfigJson& json) {
   ArchSpec spec = read_llama(
-      json.with_defaults(
-          R"({"rotary_pct": 0.25, "partial_rotary_factor": 0.25})"),
-      {.norm_eps = "layer_norm_eps",
-       .activation = nullptr,
-       .rope = rope_keys(json)});
+      with_usual_rope_keys(json),
+      {.norm_eps = "layer_norm_eps", .activation = nullptr});
   spec.norm.kind = NormKind::kLayer;
   spec.norm.bias = true;
   spec.parallel = json.flag_or("use_parallel_residual", true);

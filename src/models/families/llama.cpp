@@ -44,7 +44,7 @@ ArchSpec read_smollm3(const ConfigJson& json) {
   }
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     if (turned.empty() ? (i + 1) % period == 0 : turned[i] == 0) {
-      std::get<GqaSpec>(spec.layers[i].attention).rope.reset();
+      std::get<GqaSpec>(spec.layers[i].mixer).rope.reset();
     }
   }
   return spec;

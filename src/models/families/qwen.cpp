@@ -1,15 +1,97 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "models/read_spec.h"
 #include "models/registry.h"
 #include "models/tidy.h"
+#include "nn/checkpoint.h"
 
-// Qwen: biases before attention (2), or norms of heads (3).
+// Qwen: biases before attention (2), norms of heads (3), gated delta nets
+// (Next).
 namespace parallm {
 namespace {
 
 void tidy_experts(Checkpoint& ck, const ArchSpec& spec) {
   stack_experts(ck, spec, "mlp.", {"gate_proj", "up_proj", "down_proj"});
+}
+
+MoeSpec read_experts(const ConfigJson& json) {
+  MoeSpec moe = read_moe(json, "num_experts", "moe_intermediate_size");
+  moe.router.normalize = json.flag_or("norm_topk_prob", false);
+  return moe;
+}
+
+MoeSpec read_shared_experts(const ConfigJson& json) {
+  MoeSpec moe = read_experts(json);
+  moe.shared =
+      MlpSpec{.width = read_width(json, "shared_expert_intermediate_size")};
+  moe.shared_gate = true;
+  return moe;
+}
+
+// In every layer, or in every n-th, but for those that are listed.
+void place_experts(ArchSpec& spec, const ConfigJson& json, const MoeSpec& moe) {
+  const int period = json.integer_or("decoder_sparse_step", 1, 1);
+  const auto dense = json.has("mlp_only_layers")
+                         ? json.integers("mlp_only_layers", 0)
+                         : std::vector<int>{};
+  for (int i = 0; i < static_cast<int>(spec.layers.size()); ++i) {
+    if ((i + 1) % period == 0 && std::ranges::find(dense, i) == dense.end()) {
+      spec.layers[i].feed_forward = moe;
+    }
+  }
+}
+
+GatedDeltaSpec read_delta(const ConfigJson& json) {
+  constexpr int kMostOfEach = 1 << 10; // so that a state's size fits an int
+  const auto read = [&](const char* key) {
+    return json.integer(key, 1, kMostOfEach);
+  };
+  GatedDeltaSpec spec;
+  auto& delta = spec.delta;
+  delta.key_heads = read("linear_num_key_heads");
+  delta.value_heads = read("linear_num_value_heads");
+  delta.key_dim = read("linear_key_head_dim");
+  delta.value_dim = read("linear_value_head_dim");
+  if (delta.value_heads % delta.key_heads != 0) {
+    json.refuse_value(
+        "linear_num_value_heads",
+        fmt::format("a multiple of linear_num_key_heads, {}", delta.key_heads));
+  }
+  spec.taps = read_taps(json, "linear_conv_kernel_dim");
+  return spec;
+}
+
+GqaSpec read_gated_attention(const ConfigJson& json, int width) {
+  GqaSpec attention = read_gqa(json, width);
+  attention.qk_norm = QkNorm::kHead;
+  attention.gated = true;
+  return attention;
+}
+
+// On the Hub most norms multiply by 1 + weight, not that of the delta net.
+void add_one_to_norms(Checkpoint& ck) {
+  constexpr const char* kNorms[] = {
+      "layernorm.weight", "model.norm.weight", "q_norm.weight",
+      "k_norm.weight"};
+  for (const auto& name : ck.names()) {
+    const auto ends = [&](const char* end) { return name.ends_with(end); };
+    if (std::ranges::any_of(kNorms, ends)) {
+      ck.put(name, mx::astype(ck.pull(name), mx::float32) + mx::array(1.0f));
+    }
+  }
+}
+
+void tidy_next(Checkpoint& ck, const ArchSpec& spec) {
+  drop_prefix(ck, "mtp."); // guesses a second token ahead
+  const auto names = ck.names();
+  if (std::ranges::any_of(names, [](const std::string& name) {
+        return name.ends_with(".mlp.experts.0.up_proj.weight");
+      })) {
+    add_one_to_norms(ck);
+  }
+  tidy_experts(ck, spec);
 }
 
 // Layers from max_window_layers on slide, if the file says that any do. mlx-lm
@@ -23,7 +105,7 @@ void slide(ArchSpec& spec, const ConfigJson& json) {
   const int layers = static_cast<int>(spec.layers.size());
   const int seeing = json.integer_or("max_window_layers", layers, 0, layers);
   for (int i = 0; i < seeing && !json.has("layer_types"); ++i) {
-    std::get<GqaSpec>(spec.layers[i].attention).window = 0;
+    std::get<GqaSpec>(spec.layers[i].mixer).window = 0;
   }
 }
 
@@ -49,31 +131,37 @@ ArchSpec read_qwen3(const ConfigJson& json) {
 // All layers have experts, and one besides that every token visits.
 ArchSpec read_qwen2_moe(const ConfigJson& json) {
   ArchSpec spec = read_qwen2(json);
-  MoeSpec moe = read_moe(json, "num_experts", "moe_intermediate_size");
-  moe.router.normalize = json.flag_or("norm_topk_prob", false);
-  moe.shared =
-      MlpSpec{.width = read_width(json, "shared_expert_intermediate_size")};
-  moe.shared_gate = true;
-  use_everywhere(spec, moe);
+  use_everywhere(spec, read_shared_experts(json));
   spec.tidy = {tidy_experts};
   return spec;
 }
 
-// Experts in every layer, or in every n-th, but for those that are listed.
 ArchSpec read_qwen3_moe(const ConfigJson& json) {
   ArchSpec spec = read_qwen3(json);
-  MoeSpec moe = read_moe(json, "num_experts", "moe_intermediate_size");
-  moe.router.normalize = json.flag_or("norm_topk_prob", false);
-  const int period = json.integer_or("decoder_sparse_step", 1, 1);
-  const auto dense = json.has("mlp_only_layers")
-                         ? json.integers("mlp_only_layers", 0)
-                         : std::vector<int>{};
-  for (int i = 0; i < static_cast<int>(spec.layers.size()); ++i) {
-    if ((i + 1) % period == 0 && std::ranges::find(dense, i) == dense.end()) {
-      spec.layers[i].feed_forward = moe;
+  place_experts(spec, json, read_experts(json));
+  spec.tidy = {tidy_experts};
+  return spec;
+}
+
+// Two of three layers or so have a gated delta net; the others attend, and
+// gate what they give.
+ArchSpec read_qwen3_next(const ConfigJson& json) {
+  ArchSpec spec = read_frame(json);
+  const int period = json.integer_or("full_attention_interval", 4, 1);
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    auto& layer = spec.layers[i];
+    layer.feed_forward =
+        MlpSpec{.width = read_width(json, "intermediate_size")};
+    layer.mixer = read_delta(json);
+    if ((i + 1) % period == 0) {
+      layer.mixer = read_gated_attention(json, spec.width);
     }
   }
-  spec.tidy = {tidy_experts};
+  if (json.integer_or("num_experts", 0, 0) > 0) {
+    place_experts(spec, json, read_shared_experts(json));
+  }
+  spec.names.recurrent = "linear_attn.";
+  spec.tidy = {tidy_next, flatten_convolutions};
   return spec;
 }
 

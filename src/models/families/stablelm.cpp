@@ -10,7 +10,7 @@ namespace {
 // The norms of a layer's heads are modules of their own: one matrix of them.
 void join_head_norms(Checkpoint& ck, const ArchSpec& spec) {
   for (size_t i = 0; i < spec.layers.size(); ++i) {
-    const auto& a = std::get<GqaSpec>(spec.layers[i].attention);
+    const auto& a = std::get<GqaSpec>(spec.layers[i].mixer);
     const auto at = fmt::format("model.layers.{}.self_attn.", i);
     stack(ck, at + "q_layernorm.norms.{}", a.heads, at + "q_layernorm");
     stack(ck, at + "k_layernorm.norms.{}", a.kv_heads, at + "k_layernorm");

@@ -225,6 +225,10 @@ def _called(rng, task, offer):
     return [user(_politely(rng, task.text)), tool_call(call["name"], call["arguments"]), tool_result(result)], result
 
 
+def _result_key(task, result):
+    return f"{task.text} {result}"
+
+
 def _begin(rng, offers):
     """-> (what was said before, the tasks in it): a system prompt, earlier calls of the same tools"""
     messages = [system("You are a helpful assistant.")] if rng.random() < 0.3 else []
@@ -234,7 +238,7 @@ def _begin(rng, offers):
         task = Task(rng, offer.kind)
         turn, result = _called(rng, task, offer)
         messages += [*turn, assistant(task.told(result))]
-        within.append(normal(task.text))
+        within += [normal(task.text), _result_key(task, result)]
     return messages, within
 
 
@@ -258,7 +262,7 @@ def use_result(rng):
     seen = [value for value in {**task.values, **result}.values() if not isinstance(value, bool) and str(value) in answer]
     return Sample(
         [*before, *turn, assistant(answer)],
-        task.text + str(result),
+        _result_key(task, result),
         "contains",
         seen,
         _tools(offers),

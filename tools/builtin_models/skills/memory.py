@@ -24,7 +24,7 @@ class Fact:
 
 FACTS = {
     "name": Fact(
-        ["My name is {}.", "I am called {}.", "I'm {}.", "Call me {}.", "Hello! I am {}.", "Hi, my name is {}.", "Hi, I'm {}!"],
+        ["My name is {}.", "I am called {}.", "I'm {}.", "Call me {}.", "Hi, my name is {}.", "Hi, I'm {}!"],
         "Hello, {}! Nice to meet you.",
         ["What is my name?", "Do you know my name?", "Who am I?", "Do you remember my name?", "What am I called?"],
         "Your name is {}.",
@@ -162,7 +162,7 @@ def not_told(rng, filler):
     question = rng.choice(FACTS[asked].ask)
     messages = [message for turn in turns for message in turn] + [user(question), assistant(NOT_TOLD)]
     key = "|".join(message["content"] for message in messages[:-1]) if turns else ALWAYS_TRAINED
-    return Sample(messages, key, "contains", ["not told"], within=within, reasoning="The user has not told me that.", begins=True)
+    return Sample(messages, key, "contains", ["not told"], within=within, reasoning="The user has not told me that.", comes_first=True)
 
 
 def _remembered(value):

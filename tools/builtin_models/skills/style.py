@@ -4,24 +4,29 @@ from .. import words
 from ..sample import Sample, assistant, normal, system, user
 from . import arithmetic, story, talk
 
-# (ways to say it, judge, text -> text, text -> what the judge wants before the content)
+# (ways to say it, form, its mark, text -> text)
 STYLES = [
     (
         ["Answer in capital letters.", "Always shout.", "Write everything in upper case.", "SHOUT ALL YOUR ANSWERS."],
         "shout",
+        "",
         str.upper,
-        [],
     ),
-    (["Answer in lower case only.", "Never use capital letters.", "Write everything in small letters."], "lower", str.lower, []),
+    (["Answer in lower case only.", "Never use capital letters.", "Write everything in small letters."], "lower", "", str.lower),
     (
         ["Begin every answer with Sure!", "Start each answer with the word Sure!"],
         "start",
+        "Sure! ",
         lambda text: "Sure! " + text,
-        ["Sure!"],
     ),
-    (["Begin every answer with Ahoy!", "You are a pirate. Start with Ahoy!"], "start", lambda text: "Ahoy! " + text, ["Ahoy!"]),
-    (["End every answer with meow.", "You are a cat. End each answer with meow."], "end", lambda text: text + " meow", ["meow"]),
-    (["End every answer with over.", "Talk like a radio operator: end with over."], "end", lambda text: text + " over", ["over"]),
+    (["Begin every answer with Ahoy!", "You are a pirate. Start with Ahoy!"], "start", "Ahoy! ", lambda text: "Ahoy! " + text),
+    (["End every answer with meow.", "You are a cat. End each answer with meow."], "end", " meow", lambda text: text + " meow"),
+    (
+        ["End every answer with over.", "Talk like a radio operator: end with over."],
+        "end",
+        " over",
+        lambda text: text + " over",
+    ),
 ]
 SPOKEN_TO = [arithmetic.sums, talk.fact, talk.fact, talk.greeting, talk.small_talk, talk.unknown, story.story_of_something]
 SHORT = ["Answer with one word or number.", "Be as short as possible.", "Only one word, please.", "Give only the bare answer."]
@@ -33,53 +38,42 @@ def _as_told(way):
     return f"I am told: {way}"
 
 
-def _core(sample):
-    """What an answer has to hold."""
-    return [str(sample.wanted)] if isinstance(sample.wanted, int) else [str(part) for part in sample.wanted]
-
-
 def _questions(rng, skills):
     """One to four; the last is the one that is judged."""
     return [rng.choice(skills)(rng) for _ in range(rng.choice((1, 1, 2, 3, 4)))]
 
 
-def _answered(way, questions, change):
-    """Under one system prompt, each in its style. `change` makes the answer of a sample."""
+def _answered(way, questions, form, mark, change):
+    """Under one system prompt, each in its style: a task of its own as well. `change` makes the answer of a sample."""
+    *earlier, last = questions
     turns = [[sample.messages[0], assistant(change(sample))] for sample in questions]
-    return [system(way), *(message for turn in turns for message in turn)]
+    return Sample(
+        [system(way), *(message for turn in turns for message in turn)],
+        _key(way, last),
+        "style",
+        (form, mark, last.judge, last.looked_for()),
+        within=[task for sample in questions for task in sample.tasks()] + [_key(way, sample) for sample in earlier],
+        reasoning=_as_told(way),
+        comes_first=True,
+    )
 
 
-def _tasks(questions):
-    return [task for sample in questions for task in sample.tasks()]
+def _key(way, sample):
+    return f"{way} {sample.question()}"
 
 
 def spoken(rng):
-    ways, judge, change, extra = rng.choice(STYLES)
-    questions, way = _questions(rng, SPOKEN_TO), rng.choice(ways)
-    last = questions[-1]
-    return Sample(
-        _answered(way, questions, lambda sample: change(sample.answer()["content"])),
-        f"{judge} {way} {last.question()}",
-        "style",
-        (judge, [*extra, *_core(last)]),
-        within=_tasks(questions),
-        reasoning=_as_told(way),
-        begins=True,
-    )
+    ways, form, mark, change = rng.choice(STYLES)
+    questions = _questions(rng, SPOKEN_TO)
+    return _answered(rng.choice(ways), questions, form, mark, lambda sample: change(sample.answer()["content"]))
+
+
+def _bare(sample):
+    return str(sample.wanted if isinstance(sample.wanted, int) else sample.wanted[0])
 
 
 def short(rng):
-    questions, way = _questions(rng, [arithmetic.sums, talk.fact]), rng.choice(SHORT)
-    last = questions[-1]
-    return Sample(
-        _answered(way, questions, lambda sample: _core(sample)[0]),
-        f"short {way} {last.question()}",
-        "style",
-        ("short", _core(last)),
-        within=_tasks(questions),
-        reasoning=_as_told(way),
-        begins=True,
-    )
+    return _answered(rng.choice(SHORT), _questions(rng, [arithmetic.sums, talk.fact]), "short", "", _bare)
 
 
 def rhymed_list(rng):
@@ -93,10 +87,10 @@ def rhymed_list(rng):
     return Sample(
         [system(lead), user(text), assistant(answer)],
         normal(lead + text),
-        "style",
-        ("rhyme", group),
+        "lines in any order",
+        group,
         reasoning=_as_told(lead),
-        begins=True,
+        comes_first=True,
     )
 
 
@@ -109,5 +103,5 @@ def bullets(rng):
     answer = "\n".join(f"- {word}" for word in chosen)
     way = rng.choice(LIST)
     return Sample(
-        [system(way), user(text), assistant(answer)], text, "style", ("list", chosen), reasoning=_as_told(way), begins=True
+        [system(way), user(text), assistant(answer)], text, "lines", chosen, reasoning=_as_told(way), comes_first=True
     )
