@@ -45,7 +45,7 @@ struct CheckpointSummary {
   MemoryPlan memory{};
   std::string model_type{};
   int layers = 0;
-  size_t parameters = 0;             // of the model, however packed
+  size_t parameters = 0;             // in the weight files, however packed
   int checkpoint_positions = 0;      // that the model was made for
   std::string quantization{};        // "affine-4bit" or "mxfp4"; or ""
   std::string adapter{};             // "lora of rank 8 in 14 modules"; or ""
