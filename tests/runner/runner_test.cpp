@@ -463,6 +463,15 @@ class RunnerFailure : public RunnerTest {
   StepPlan doomed() {
     return plan({feed(2, 0, {6, 6, 6})}, {open(2, {6, 6, 6}, greedy())});
   }
+  void throw_in_launch_beside_one_in_flight() {
+    begin();
+    const StepPlan last = plan({feed(1, 7, {good_[0]})});
+    runner_.launch(last);
+    runner_.sample(last);
+    trouble_->in_hidden = failing(Failing::When::kEncoded);
+    EXPECT_THROW(runner_.launch(doomed()), std::runtime_error);
+    EXPECT_THAT(runner_.collect().rows[0].accepted, ElementsAre(good_[1]));
+  }
   // Runs `bad`, which fails on the device once `behind` is launched.
   void fail_with(const StepPlan& bad, const StepPlan& behind) {
     std::promise<void> gate;
@@ -557,13 +566,7 @@ TEST_F(RunnerFailure, AThrowInSampleCostsThatStepOnly) {
 }
 
 TEST_F(RunnerFailure, AThrowInLaunchLeavesTheStepInFlightWhole) {
-  begin();
-  const StepPlan last = plan({feed(1, 7, {good_[0]})});
-  runner_.launch(last);
-  runner_.sample(last);
-  trouble_->in_hidden = failing(Failing::When::kEncoded);
-  EXPECT_THROW(runner_.launch(doomed()), std::runtime_error);
-  EXPECT_THAT(runner_.collect().rows[0].accepted, ElementsAre(good_[1]));
+  throw_in_launch_beside_one_in_flight();
   expect_fit(2);
 }
 
@@ -635,13 +638,7 @@ TEST_P(RunnerStates, AFailedStepLeavesThoseOfOthersAlone) {
 }
 
 TEST_P(RunnerStates, AThrowInLaunchLeavesThoseOfTheStepInFlightWhole) {
-  begin();
-  const StepPlan last = plan({feed(1, 7, {good_[0]})});
-  runner_.launch(last);
-  runner_.sample(last);
-  trouble_->in_hidden = failing(Failing::When::kEncoded);
-  EXPECT_THROW(runner_.launch(doomed()), std::runtime_error);
-  EXPECT_THAT(runner_.collect().rows[0].accepted, ElementsAre(good_[1]));
+  throw_in_launch_beside_one_in_flight();
   expect_all_fit(2);
 }
 
