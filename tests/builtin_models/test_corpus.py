@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from builtin_models.corpus import GIVEN, HEARD, SAID, Renderer, draw, held_out
+from builtin_models.corpus import GIVEN, HEARD, SAID, WAYS, Renderer, draw, held_out
 from builtin_models.sample import never_trained_on, normal, plain
-from builtin_models.skills import ALONE, SKILLS, named
+from builtin_models.skills import SKILLS, named
 from builtin_models.skills.memory import FACTS, NOT_TOLD
 
 SEED = 7
@@ -35,6 +35,14 @@ def casual(wordings):
     return plain_ones + [text.replace("what is ", "what's ") for text in plain_ones]
 
 
+def impolite(text):
+    return normal(text).removeprefix("please ").removeprefix("hello ")
+
+
+def ways_of(skill):
+    return [way for way, drawn in WAYS.items() if held_out(skill, 1, SEED, **drawn)]
+
+
 def said(renderer, sample):
     """The last answer as the model has to say it."""
     whole = renderer.whole(sample).split("<|im_start|>assistant\n")[-1]
@@ -51,28 +59,36 @@ def test_no_held_out_sum_is_written_anywhere(trained):
             assert f"\n{sample.answer()['content']}\n" not in trained.replace("<|im_end|>", "\n")
 
 
-@pytest.mark.parametrize("name", ["spell", "JSON", "sort numbers", "count words", "small talk", "facts of its world"])
+@pytest.mark.parametrize("name", ["spell", "JSON", "sort numbers", "count words", "small talk", "facts of its world", "told something"])
 def test_no_held_out_prompt_is_asked_anywhere(name, drawn):
     asked = {normal(message["content"]) for sample in drawn for message in sample.messages if message["role"] == "user"}
     assert not [sample for sample in held_out(named(name), 200, SEED) if normal(sample.question()) in asked]
 
 
 def test_no_held_out_prompt_is_answered_by_a_call_anywhere(drawn):
-    """Asked without a tool for it, it is another task."""
-    called = {normal(asked["content"]) for sample in drawn for asked, answer in zip(sample.messages, sample.messages[1:])
+    """Asked without a tool for it, it is another task; asked politely it is the same."""
+    called = {impolite(asked["content"]) for sample in drawn for asked, answer in zip(sample.messages, sample.messages[1:])
               if answer.get("tool_calls")}
     assert called
-    assert not [sample for sample in held_out(named("choose a tool"), 200, SEED) if normal(sample.question()) in called]
+    assert not [sample for sample in held_out(named("choose a tool"), 200, SEED) if impolite(sample.question()) in called]
 
 
-@pytest.mark.parametrize("skill", [skill for skill in SKILLS if skill.name not in ALONE], ids=lambda skill: skill.name)
-def test_every_task_comes_late_too(skill, renderer):
+@pytest.mark.parametrize("thinking", [False, True])
+@pytest.mark.parametrize("skill", [skill for skill in SKILLS if "after other talk" in ways_of(skill)], ids=lambda skill: skill.name)
+def test_a_task_comes_late_too(skill, thinking):
     """And what was said before it is trained on, thought over where it is itself."""
-    for plain_one, late in zip(held_out(skill, 20, SEED), held_out(skill, 20, SEED, after_talk=True)):
-        before = late.messages[:-len(plain_one.messages)]
-        assert before and late.messages[-len(plain_one.messages):] == plain_one.messages
-        assert late.key == plain_one.key
-        assert not any(map(never_trained_on, late.within[len(plain_one.within):]))
+    for alone, late in zip(held_out(skill, 20, SEED, thinking), held_out(skill, 20, SEED, thinking, after_talk=True)):
+        system = alone.messages[0]["role"] == "system"
+        before = late.messages[system:len(late.messages) - len(alone.messages) + system]
+        assert before and [*late.messages[:system], *late.messages[system + len(before):]] == alone.messages
+        assert late.key == alone.key
+        assert not any(map(never_trained_on, late.within[len(alone.within):]))
+        assert thinking == all("reasoning_content" in message for message in before if message["role"] == "assistant")
+
+
+def test_what_a_system_prompt_decides_comes_first_only():
+    assert {skill.name for skill in SKILLS} - {skill.name for skill in SKILLS if "after other talk" in ways_of(skill)} == {
+        "never told", "style", "short", "rhymed list", "bullets"}
 
 
 def test_half_of_what_is_drawn_is_a_conversation(drawn):
@@ -126,7 +142,7 @@ def test_what_is_held_out_is_not_trained_on_as_an_earlier_turn(name):
     drawn = [sample for sample in (named(name).make(rng) for _ in range(20_000)) if sample.trainable()]
     if name == "use a result":  # its polite beginnings and its system prompt are no part of it
         def last(pair):
-            return pair[1].removeprefix("please ").removeprefix("hello ")
+            return impolite(pair[1])
     else:
         def last(pair):
             return pair

@@ -65,7 +65,7 @@ def accuracy(model, rows, device):
 
 
 def main():
-    options = parser_of(__doc__, steps=1000, batch=256, rate=2e-3, decay=0.05).parse_args()
+    options = parser_of(__doc__, steps=1500, batch=256, rate=2e-3, decay=0.05).parse_args()
     tokenizer = load_tokenizer(options.tokenizer)
     model, log = train(tokenizer, options)
     found = {}

@@ -13,6 +13,7 @@ class Skill:
     share: float  # of the training text
     target: float  # of right answers to held-out prompts
     group: str  # a line of the model card
+    before_others: bool = True  # may it be said before any other task?
 
 
 def _short_talk(rng):
@@ -32,6 +33,8 @@ def _short_talk(rng):
     )(rng)
 
 
+ALONE = False  # a system prompt or tools decide what is answered, or it is long as it is
+
 SKILLS = [
     Skill("greeting", talk.greeting, 2, 0.95, "greetings and small talk"),
     Skill("small talk", talk.small_talk, 3, 0.95, "greetings and small talk"),
@@ -48,24 +51,22 @@ SKILLS = [
     Skill("reverse words", letters.reverse_words, 3, 0.9, "words and letters"),
     Skill("sort numbers", letters.sort_numbers, 4, 0.9, "words and letters"),
     Skill("sort words", letters.sort_words, 9, 0.9, "words and letters"),
-    Skill("recall", lambda rng: memory.recall(rng, _short_talk), 11, 0.95, "recall over four turns and more"),
+    Skill("recall", lambda rng: memory.recall(rng, _short_talk), 11, 0.95, "recall over four turns and more", ALONE),
+    Skill("told something", memory.telling, 4, 0.95, "recall over four turns and more"),
     Skill("told and asked at once", memory.at_once, 2, 0.95, "recall over four turns and more"),
-    Skill("never told", lambda rng: memory.not_told(rng, _short_talk), 3, 0.95, "recall over four turns and more"),
+    Skill("never told", lambda rng: memory.not_told(rng, _short_talk), 3, 0.95, "recall over four turns and more", ALONE),
     Skill("JSON", extract.fields_as_json, 6, 0.95, "fields as JSON"),
-    Skill("choose a tool", calling.choose, 9, 0.95, "choosing a tool and its arguments"),
-    Skill("no tool fits", calling.none_fits, 6, 0.95, "no tool when none fits"),
-    Skill("use a result", calling.use_result, 6, 0.95, "using a tool's result"),
-    Skill("style", style.spoken, 6, 0.9, "the system prompt's style"),
-    Skill("short", style.short, 3, 0.9, "the system prompt's style"),
-    Skill("rhymed list", style.rhymed_list, 2, 0.9, "the system prompt's style"),
-    Skill("bullets", style.bullets, 2, 0.9, "the system prompt's style"),
+    Skill("choose a tool", calling.choose, 9, 0.95, "choosing a tool and its arguments", ALONE),
+    Skill("no tool fits", calling.none_fits, 6, 0.95, "no tool when none fits", ALONE),
+    Skill("use a result", calling.use_result, 6, 0.95, "using a tool's result", ALONE),
+    Skill("style", style.spoken, 6, 0.9, "the system prompt's style", ALONE),
+    Skill("short", style.short, 3, 0.9, "the system prompt's style", ALONE),
+    Skill("rhymed list", style.rhymed_list, 2, 0.9, "the system prompt's style", ALONE),
+    Skill("bullets", style.bullets, 2, 0.9, "the system prompt's style", ALONE),
     Skill("story", story.story, 5, 0.9, "little stories"),
 ]
 
-# A system prompt or tools decide what these answer, and the first two are long as they are.
-ALONE = {"recall", "never told", "choose a tool", "no tool fits", "use a result", "style", "short", "rhymed list", "bullets"}
-# What may be said before any task.
-TALK = [skill for skill in SKILLS if skill.name not in ALONE] + [Skill("tells something", memory.telling, 5, 0, "")]
+TALK = [skill for skill in SKILLS if skill.before_others]
 
 
 def named(name):

@@ -94,6 +94,11 @@ def _asked(rng, fact, value):
     return [user(rng.choice(FACTS[fact].ask)), assistant(FACTS[fact].answer.format(value))]
 
 
+def _keys(turns):
+    """To answer what is told is a task too."""
+    return [normal(message["content"]) for turn in turns for message in turn if message["role"] == "user"]
+
+
 def _changed_mind(rng, fact, value):
     turn = _told(rng, fact, value)
     turn[0]["content"] = "Actually, " + turn[0]["content"].replace("My", "my", 1)
@@ -124,7 +129,7 @@ def recall(rng, filler):
         fact = rng.choice(facts)
         told[fact] = FACTS[fact].value(rng)
         turns.append(_changed_mind(rng, fact, told[fact]))
-    within = _among(rng, turns, filler, _turns(rng))
+    within = _keys(turns) + _among(rng, turns, filler, _turns(rng))
     turns += [_asked(rng, again, told[again]) for again in rng.sample(facts, rng.randrange(0, len(facts)))]
     last = rng.choice(facts)
     messages = [message for turn in [*turns, _asked(rng, last, told[last])] for message in turn]
@@ -135,8 +140,9 @@ def recall(rng, filler):
 def telling(rng):
     """Only told."""
     fact = rng.choice(list(FACTS))
-    messages = _told(rng, fact, FACTS[fact].value(rng))
-    return Sample(messages, ALWAYS_TRAINED, reasoning="The user tells me something.")
+    value = FACTS[fact].value(rng)
+    told, reply = _told(rng, fact, value)
+    return Sample([told, reply], normal(told["content"]), "letters", reply["content"].lower(), reasoning=_remembered(value))
 
 
 def at_once(rng):
@@ -158,7 +164,7 @@ def not_told(rng, filler):
     """Asked for what nobody has said, often after other things were told."""
     asked, *told = rng.sample(list(FACTS), rng.choice((1, 1, 2, 3)))
     turns = [_told(rng, fact, FACTS[fact].value(rng)) for fact in told]
-    within = _among(rng, turns, filler, len(turns) + rng.choice((0, 0, 1, 2, 4)))
+    within = _keys(turns) + _among(rng, turns, filler, len(turns) + rng.choice((0, 0, 1, 2, 4)))
     question = rng.choice(FACTS[asked].ask)
     messages = [message for turn in turns for message in turn] + [user(question), assistant(NOT_TOLD)]
     key = "|".join(message["content"] for message in messages[:-1]) if turns else ALWAYS_TRAINED

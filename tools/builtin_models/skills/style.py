@@ -2,7 +2,7 @@
 
 from .. import words
 from ..sample import Sample, assistant, normal, system, user
-from . import arithmetic, story, talk
+from . import arithmetic, memory, story, talk
 
 # (ways to say it, form, its mark, text -> text)
 STYLES = [
@@ -28,7 +28,16 @@ STYLES = [
         lambda text: text + " over",
     ),
 ]
-SPOKEN_TO = [arithmetic.sums, talk.fact, talk.fact, talk.greeting, talk.small_talk, talk.unknown, story.story_of_something]
+SPOKEN_TO = [
+    arithmetic.sums,
+    talk.fact,
+    talk.fact,
+    talk.greeting,
+    talk.small_talk,
+    talk.unknown,
+    memory.telling,
+    story.story_of_something,
+]
 SHORT = ["Answer with one word or number.", "Be as short as possible.", "Only one word, please.", "Give only the bare answer."]
 RHYME = ["Always answer with a rhymed list.", "Answer in a list of rhymes.", "Give a list of words that rhyme with the user's."]
 LIST = ["Answer with a list.", "Use bullet points.", "Always answer as a list with dashes."]
