@@ -25,6 +25,20 @@ def test_help_is_printed_and_nothing_done(name, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("arguments", [("export", "no", "no", "out"), ("export_adapter", "no", "out"),
+                                       ("export_companions", "reward", "no", "no", "out")])
+def test_a_folder_without_weights_is_named(arguments, tmp_path):
+    ended = run(tmp_path, *arguments)
+    assert ended.returncode == 2
+    assert "no: holds no train.json" in ended.stderr
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path):
+    ended = run(tmp_path, "evaluate", "--url", "http://127.0.0.1:1")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("http://127.0.0.1:1: no server answers there")
+
+
 def test_an_adapter_is_exported_from_its_weights_and_story(tmp_path):
     """A story without `held_out`: the check that ends the training was cut short."""
     trained, out = tmp_path / "trained", tmp_path / "out"

@@ -90,6 +90,13 @@ def around_table(card):
     return before, after
 
 
+def expect_server(url):
+    try:
+        urllib.request.urlopen(f"{url}/health", timeout=TIMEOUT_SECONDS).close()
+    except OSError as error:
+        sys.exit(f"{url}: no server answers there ({error}); start one with ./serve")
+
+
 def main():
     parser = parser_of(__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
@@ -97,6 +104,7 @@ def main():
     parser.add_argument("--card", type=pathlib.Path, help="model card to write the table into")
     options = parser.parse_args()
     before, after = around_table(options.card) if options.card else ("", "")
+    expect_server(options.url)
     rows = list(evaluate(Served(options.url), options.prompts))
     if options.card:
         options.card.write_text(before + BEGIN + table(rows) + END + after)

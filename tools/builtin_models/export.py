@@ -8,7 +8,7 @@ import pathlib
 
 import mlx.core as mx
 
-from .command_line import parser_of
+from .command_line import parser_of, trained_folder
 from .mlx_checkpoint import config_of, end_tokens_of, expect_at_most, quantised, write_json, write_tokenizer, write_weights
 from .trained import story_of, weights_of
 
@@ -26,7 +26,7 @@ def export(trained, tokenizer, out):
 
 def main():
     parser = parser_of(__doc__)
-    parser.add_argument("trained", type=pathlib.Path)
+    parser.add_argument("trained", type=trained_folder)
     parser.add_argument("tokenizer", type=pathlib.Path, help="folder that train_tokenizer.py wrote")
     parser.add_argument("out", type=pathlib.Path)
     options = parser.parse_args()

@@ -8,7 +8,7 @@ import json
 import pathlib
 import shutil
 
-from .command_line import parser_of
+from .command_line import parser_of, trained_folder
 from .trained import story_of
 
 BASE = "parallm-tiny"
@@ -33,7 +33,7 @@ def export(trained, out):
 
 def main():
     parser = parser_of(__doc__)
-    parser.add_argument("trained", type=pathlib.Path)
+    parser.add_argument("trained", type=trained_folder)
     parser.add_argument("out", type=pathlib.Path)
     options = parser.parse_args()
     export(options.trained, options.out)

@@ -12,7 +12,7 @@ import pathlib
 
 import mlx.core as mx
 
-from .command_line import parser_of
+from .command_line import parser_of, trained_folder
 from .mlx_checkpoint import config_of, expect_at_most, quantised, write_json, write_tokenizer, write_weights
 from .trained import story_of, weights_of
 
@@ -67,7 +67,7 @@ def export(kind, trained, tokenizer, out):
 def main():
     parser = parser_of(__doc__)
     parser.add_argument("kind", choices=EXPORTERS)
-    parser.add_argument("trained", type=pathlib.Path)
+    parser.add_argument("trained", type=trained_folder)
     parser.add_argument("tokenizer", type=pathlib.Path, help="folder that train_tokenizer.py wrote")
     parser.add_argument("out", type=pathlib.Path)
     options = parser.parse_args()

@@ -5,11 +5,10 @@ Usage: python -m builtin_models.quick_check TOKENIZER TRAINED [PROMPTS_PER_SKILL
 For a look during training; the model card's figures come from evaluate.py,
 which asks the server.
 """
-import pathlib
 
 import torch
 
-from .command_line import parser_of
+from .command_line import parser_of, present_file, trained_folder
 from .corpus import WAYS, held_out, load_tokenizer
 from .greedy import ask
 from .judging import judged, mark
@@ -22,8 +21,8 @@ SEED = 1  # evaluate.py and the tests look at the prompts of others
 
 def main():
     parser = parser_of(__doc__)
-    parser.add_argument("tokenizer", type=pathlib.Path, help="tokenizer.json")
-    parser.add_argument("trained", type=pathlib.Path, help="folder that train.py wrote")
+    parser.add_argument("tokenizer", type=present_file, help="tokenizer.json")
+    parser.add_argument("trained", type=trained_folder, help="folder that train.py wrote")
     parser.add_argument("prompts", type=int, nargs="?", default=100, help="held-out prompts a skill")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()

@@ -6,7 +6,6 @@ TRAINED is what train.py wrote. Writes FOLDER/adapters.safetensors (bfloat16,
 named and laid out as mlx-lm does) and FOLDER/train.json. A seed gives the same
 data and the same weights, up to the rounding of the device.
 """
-import pathlib
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +14,7 @@ from safetensors.torch import save_file
 from .adapters import adapt, adapter_of, description
 from .as_shipped import load_as_shipped
 from .behaviours import BEHAVIOURS, right, shown, speaks
+from .command_line import trained_folder
 from .conversations import Conversations
 from .corpus import WAYS, held_out, load_tokenizer
 from .greedy import ask
@@ -69,7 +69,7 @@ def save(model, options, story):
 def main():
     parser = parser_of(__doc__, steps=600, batch=64, rate=3e-3, decay=0.0)
     parser.add_argument("behaviour", choices=BEHAVIOURS)
-    parser.add_argument("--base", type=pathlib.Path, required=True, help="folder of the chat model's trained weights")
+    parser.add_argument("--base", type=trained_folder, required=True, help="folder of the chat model's trained weights")
     parser.add_argument("--conversations", type=int, default=16_000, help="how many there are to draw from")
     parser.add_argument("--longest", type=int, default=768, help="tokens; longer conversations are left out")
     parser.add_argument("--prompts", type=int, default=10, help="held-out prompts a skill for the check; 0: none")

@@ -15,7 +15,7 @@ LOG_LINES = 30
 def parser_of(doc, **defaults):
     """What all training programs are told; each adds its own."""
     parser = command_line.parser_of(doc)
-    parser.add_argument("--tokenizer", type=pathlib.Path, required=True, help="tokenizer.json")
+    parser.add_argument("--tokenizer", type=command_line.present_file, required=True, help="tokenizer.json")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the weights")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--seconds", type=float, help="end by then, cooling down as if that had been planned")
@@ -66,7 +66,7 @@ def fit(parameters, loss_of, options, *, warm_up, betas=(0.9, 0.95)):
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         step += 1
-        if step % every == 0:
+        if step == 1 or step % every == 0:  # the first, to show that it goes
             log.append({"step": step, "loss": round(loss.item(), 4), "seconds": round(time.monotonic() - began, 1)})
             print(log[-1], flush=True)
     return log
