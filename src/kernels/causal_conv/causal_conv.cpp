@@ -23,76 +23,102 @@ struct CausalConvArgs {
   std::vector<StateRow> rows{};
 };
 
-// Float32 copies, each row of channels padded to whole vectors.
-struct ConvScratch {
-  explicit ConvScratch(const CausalConvArgs& a)
-      : padded(simd::round_up(a.channels)),
-        weight(static_cast<size_t>(a.taps) * padded),
-        bias(padded),
-        window(weight.size()),
-        y(padded) {}
+// Channels that go through all tokens together: what they need stays in the
+// nearest cache, and each line of x is read once.
+constexpr int kBlock = 1024;
 
-  int padded;
-  std::vector<float> weight, bias;
+// Of one block, in float32, each row of channels padded to whole vectors.
+struct ConvBlock {
+  explicit ConvBlock(int taps)
+      : weight(static_cast<size_t>(taps) * kBlock), window(weight.size()) {}
+
+  int first = 0; // channel
+  int channels = 0;
+  std::vector<float> weight;
   std::vector<float> window; // the last K inputs: number i in row i % K
-  std::vector<float> y;
+  float bias[kBlock] = {};
+  float y[kBlock] = {};
 };
 
+// The block's part of row `row` of an array with all channels in each.
+PARALLM_INLINE const char* part_of(
+    const CausalConvArgs& a,
+    const ConvBlock& b,
+    FloatType type,
+    const void* rows,
+    size_t row) {
+  return static_cast<const char*>(rows) +
+         (row * a.channels + b.first) * float_bytes(type);
+}
+
+PARALLM_INLINE void load_weights(const CausalConvArgs& a, ConvBlock& b) {
+  for (int k = 0; k < a.taps; ++k) {
+    simd::load_row(
+        a.weight_type, &b.weight[k * kBlock],
+        part_of(a, b, a.weight_type, a.weight, k), b.channels);
+  }
+  if (a.bias != nullptr) {
+    simd::load_row(
+        a.bias_type, b.bias, part_of(a, b, a.bias_type, a.bias, 0), b.channels);
+  }
+}
+
+// From the oldest input, which lies in row `oldest` of the window, on.
 PARALLM_INLINE void sum_window(
-    const CausalConvArgs& a, ConvScratch& s, int oldest) {
-  for (int c = 0; c < s.padded; c += simd::kLanes) {
+    const CausalConvArgs& a, ConvBlock& b, int oldest) {
+  for (int c = 0; c < b.channels; c += simd::kLanes) {
     simd::Floats sum, w, x;
-    std::memcpy(&sum, &s.bias[c], sizeof(sum));
-    for (int k = 0; k < a.taps; ++k) {
-      std::memcpy(&w, &s.weight[k * s.padded + c], sizeof(w));
-      std::memcpy(
-          &x, &s.window[(oldest + k) % a.taps * s.padded + c], sizeof(x));
+    std::memcpy(&sum, &b.bias[c], sizeof(sum));
+    for (int k = 0, at = oldest; k < a.taps; ++k) {
+      std::memcpy(&w, &b.weight[k * kBlock + c], sizeof(w));
+      std::memcpy(&x, &b.window[at * kBlock + c], sizeof(x));
       sum += w * x;
+      at = at + 1 == a.taps ? 0 : at + 1;
     }
-    std::memcpy(&s.y[c], &sum, sizeof(sum));
+    std::memcpy(&b.y[c], &sum, sizeof(sum));
   }
 }
 
 // Inputs 0 to K - 2 are the state, then come the row's.
 PARALLM_INLINE void convolve_row(
-    const CausalConvArgs& a, ConvScratch& s, const StateRow& row) {
+    const CausalConvArgs& a, ConvBlock& b, const StateRow& row) {
   const int kept = a.taps - 1;
-  const size_t row_bytes = a.channels * float_bytes(a.type);
-  float* state = a.states + static_cast<size_t>(row.slot) * kept * a.channels;
-  if (row.begins) {
-    std::fill_n(state, static_cast<size_t>(kept) * a.channels, 0.0f);
-  }
+  float* state =
+      a.states + static_cast<size_t>(row.slot) * kept * a.channels + b.first;
   for (int i = 0; i < kept; ++i) {
-    std::copy_n(state + i * a.channels, a.channels, &s.window[i * s.padded]);
+    if (row.begins) {
+      std::fill_n(state + i * a.channels, b.channels, 0.0f);
+    }
+    std::copy_n(state + i * a.channels, b.channels, &b.window[i * kBlock]);
   }
+  int oldest = 0, newest = kept;
   for (int t = 0; t < row.tokens; ++t) {
-    const size_t at = (row.first_token + t) * row_bytes;
+    const size_t token = row.first_token + t;
     simd::load_row(
-        a.type, &s.window[(kept + t) % a.taps * s.padded],
-        static_cast<const char*>(a.x) + at, a.channels);
-    sum_window(a, s, t);
-    store_row(a.type, static_cast<char*>(a.out) + at, s.y.data(), a.channels);
+        a.type, &b.window[newest * kBlock], part_of(a, b, a.type, a.x, token),
+        b.channels);
+    sum_window(a, b, oldest);
+    store_row(
+        a.type, const_cast<char*>(part_of(a, b, a.type, a.out, token)), b.y,
+        b.channels);
+    newest = oldest;
+    oldest = oldest + 1 == a.taps ? 0 : oldest + 1;
   }
   for (int i = 0; i < kept; ++i) {
     std::copy_n(
-        &s.window[(row.tokens + i) % a.taps * s.padded], a.channels,
+        &b.window[(oldest + i) % a.taps * kBlock], b.channels,
         state + i * a.channels);
   }
 }
 
 PARALLM_INLINE void causal_conv_body(const CausalConvArgs& a) {
-  ConvScratch scratch(a);
-  const size_t tap_bytes = a.channels * float_bytes(a.weight_type);
-  for (int k = 0; k < a.taps; ++k) {
-    simd::load_row(
-        a.weight_type, &scratch.weight[k * scratch.padded],
-        static_cast<const char*>(a.weight) + k * tap_bytes, a.channels);
-  }
-  if (a.bias != nullptr) {
-    simd::load_row(a.bias_type, scratch.bias.data(), a.bias, a.channels);
-  }
-  for (const StateRow& row : a.rows) {
-    convolve_row(a, scratch, row);
+  ConvBlock block(a.taps);
+  for (; block.first < a.channels; block.first += kBlock) {
+    block.channels = std::min(kBlock, a.channels - block.first);
+    load_weights(a, block);
+    for (const StateRow& row : a.rows) {
+      convolve_row(a, block, row);
+    }
   }
 }
 

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Makes random checkpoints of 100 to 500 MB, of five families, for bench_memory.
+
+Usage: make_random_models.py FOLDER [NAME...]     (with mlx-lm, from anywhere)
+"""
+import argparse
+import dataclasses
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+from goldens import dense, hybrid, llama, moe  # noqa: E402
+from goldens.checkpoint import write_checkpoint  # noqa: E402
+
+SMALL_ONES = llama.VARIANTS | dense.VARIANTS | moe.VARIANTS | hybrid.VARIANTS
+FOUR_BITS = {"quantization": {"group_size": 64, "bits": 4}}
+WIDE = {"hidden_size": 1024, "vocab_size": 32000, "max_position_embeddings": 8192}
+HEADS = {"num_attention_heads": 16, "num_key_value_heads": 4, "head_dim": 64}
+
+# name -> (a golden of the family, what is larger)
+MODELS = {
+    "llama": ("llama-hub", WIDE | HEADS | FOUR_BITS | {"num_hidden_layers": 24, "intermediate_size": 4096}),
+    "gemma2": ("gemma2", WIDE | HEADS | {"num_hidden_layers": 12, "intermediate_size": 4096}),
+    "qwen3_moe": ("qwen3_moe-hub", WIDE | HEADS | {
+        "num_hidden_layers": 8, "num_experts": 16, "num_experts_per_tok": 4, "moe_intermediate_size": 384}),
+    "deepseek_v2": ("deepseek_v2", WIDE | FOUR_BITS | {
+        "num_hidden_layers": 10, "num_attention_heads": 8, "num_key_value_heads": 8, "intermediate_size": 2816,
+        "moe_intermediate_size": 512, "n_routed_experts": 16, "num_experts_per_tok": 4, "kv_lora_rank": 256,
+        "qk_nope_head_dim": 64, "qk_rope_head_dim": 32, "v_head_dim": 64}),
+    "mamba2": ("mamba2", WIDE | {
+        "num_hidden_layers": 16, "intermediate_size": 2048, "head_dim": 64, "num_heads": 32, "state_size": 128,
+        "time_step_limit": [0.001, 100.0]}),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("names", nargs="*", default=list(MODELS), metavar="NAME", help=", ".join(MODELS))
+    options = parser.parse_args()
+    for name in options.names:
+        golden, larger = MODELS[name]
+        small = SMALL_ONES[golden]
+        write_checkpoint(options.folder / name, dataclasses.replace(small, config=small.config | larger), 0)
+        size = sum(path.stat().st_size for path in (options.folder / name).iterdir())
+        print(f"{name}: {size / 1e6:.0f} MB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
