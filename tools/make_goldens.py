@@ -10,10 +10,11 @@ Usage: make_goldens.py [FOLDER [NAME...]]
 """
 import pathlib
 import sys
+import tempfile
 
 import mlx.core as mx
 
-from goldens import dense, hybrid, llama, moe, packed
+from goldens import dense, hybrid, legacy, llama, moe, packed
 from goldens.checkpoint import write_checkpoint
 from goldens.reference import MOST_ROUNDING, greedy, load, logits, rounding
 from goldens.weights import rng_of
@@ -21,7 +22,7 @@ from goldens.weights import rng_of
 PROMPT_LENGTHS = (1, 7, 39)
 MOST_ATTEMPTS = 100
 VARIANTS = (llama.VARIANTS | dense.VARIANTS | packed.VARIANTS
-            | moe.VARIANTS | hybrid.VARIANTS)
+            | moe.VARIANTS | hybrid.VARIANTS | legacy.VARIANTS)
 
 
 def prompts(name, vocab, attempt):
@@ -48,12 +49,22 @@ def goldens_of(folder, variant, asked):
     return goldens
 
 
+def reference_goldens(folder, variant, attempt, asked):
+    """Weights are drawn by the folder's name, so that an equal has the same."""
+    if not variant.equal:
+        return goldens_of(folder, variant, asked)
+    with tempfile.TemporaryDirectory() as parent:
+        equal = pathlib.Path(parent) / folder.name
+        write_checkpoint(equal, variant.equal, attempt)
+        return goldens_of(equal, variant.equal, asked)
+
+
 def make(folder, variant):
     """The first attempt that gives goldens."""
     for attempt in range(MOST_ATTEMPTS):
         write_checkpoint(folder, variant, attempt)
         asked = prompts(folder.name, variant.config["vocab_size"], attempt)
-        goldens = goldens_of(folder, variant, asked)
+        goldens = reference_goldens(folder, variant, attempt, asked)
         if goldens:
             mx.save_safetensors(str(folder / "goldens.safetensors"), goldens)
             return attempt

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/bus_error.h"
 #include "base/check.h"
 #include "base/version.h"
 #include "config/suggest.h"
@@ -71,6 +72,7 @@ int dispatch(const std::vector<std::string>& arguments) {
 } // namespace
 
 int run_cli(const std::vector<std::string>& arguments) {
+  explain_bus_errors();
   try {
     return dispatch(arguments);
   } catch (const StartError& error) {

@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 #include "cli/cli.h"
-#include "text/tokenizer.h"
+#include "runtime/model_text.h"
 
 namespace parallm {
 
@@ -50,7 +50,7 @@ std::vector<TokenId> ids_in(const std::string& text, int vocab) {
 }
 
 void print(const Wanted& wanted) {
-  const auto tokenizer = Tokenizer::load(wanted.folder);
+  const auto tokenizer = load_tokenizer(wanted.folder);
   const std::string input = input_of(wanted);
   if (wanted.decode) {
     const auto ids = ids_in(input, tokenizer->vocab());
@@ -67,7 +67,8 @@ void print(const Wanted& wanted) {
 int run_tokenize(const std::vector<std::string>& arguments) {
   Wanted wanted;
   CLI::App app("Ids of a text, or with --decode the text of ids", "tokenize");
-  app.add_option("PATH", wanted.folder, "folder of the checkpoint")->required();
+  app.add_option("PATH", wanted.folder, "folder of the checkpoint, or .gguf")
+      ->required();
   app.add_option("INPUT", wanted.words, "text or ids; none: standard input");
   app.add_flag("--decode", wanted.decode, "from ids to text");
   app.add_flag(

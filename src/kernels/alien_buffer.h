@@ -16,8 +16,8 @@ namespace mx = mlx::core;
 inline constexpr size_t kAlienPrefix = sizeof(size_t);
 
 // None: MLX's allocator cannot take it over, and the caller copies. `memory`
-// must outlive the buffer and may be written to: MLX computes in place where
-// nobody else needs the input.
+// must outlive the buffer. MLX never writes to it: it computes in place of
+// memory that it owns only (array::is_donatable).
 std::optional<mx::allocator::Buffer> alien_buffer(void* memory, size_t bytes);
 
 // Ends a buffer of alien_buffer(), once; the memory stays.

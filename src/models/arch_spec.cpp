@@ -20,22 +20,17 @@ size_t floats_of(const ShortConvSpec& c) {
   return size_t{6} * c.width;
 }
 
-int inner_width(const ScanShape& s) {
-  return s.heads * s.head_dim;
-}
-
 // The gate, what goes through the convolution, before and after, and what comes
 // out, before and after its norm.
 size_t floats_of(const Mamba2Spec& m) {
-  return size_t{4} * inner_width(m.scan) + size_t{4} * scan_columns(m.scan) +
+  return size_t{4} * scan_width(m.scan) + size_t{4} * scan_columns(m.scan) +
          m.scan.heads;
 }
 
-// Likewise; the projection is put into another order first.
+// Likewise, with two gates.
 size_t floats_of(const GatedDeltaSpec& g) {
-  const int values = g.delta.value_heads * g.delta.value_dim;
-  return size_t{5} * values + size_t{5} * delta_columns(g.delta) +
-         size_t{4} * g.delta.value_heads;
+  return size_t{4} * delta_width(g.delta) + size_t{4} * delta_columns(g.delta) +
+         size_t{2} * g.delta.value_heads;
 }
 
 size_t floats_of(std::monostate) {
@@ -65,11 +60,11 @@ int widest_of(const ShortConvSpec& c) {
 }
 
 int widest_of(const Mamba2Spec& m) {
-  return inner_width(m.scan) + scan_columns(m.scan) + m.scan.heads;
+  return scan_width(m.scan) + scan_columns(m.scan) + m.scan.heads;
 }
 
 int widest_of(const GatedDeltaSpec& g) {
-  return delta_columns(g.delta) + g.delta.value_heads * g.delta.value_dim;
+  return delta_columns(g.delta) + delta_width(g.delta);
 }
 
 int widest_of(std::monostate) {
@@ -84,6 +79,7 @@ int widest_of(const MoeSpec& m) {
   return m.width;
 }
 
+// Fits; see read_taps.
 int conv_state(int taps, int channels) {
   return (taps - 1) * channels;
 }

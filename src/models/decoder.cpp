@@ -8,6 +8,7 @@
 
 #include "models/gated_delta.h"
 #include "models/gqa.h"
+#include "models/legacy_quantization.h"
 #include "models/mamba2.h"
 #include "models/mla.h"
 #include "models/mlp.h"
@@ -215,6 +216,7 @@ class Decoder : public Model {
 } // namespace
 
 std::unique_ptr<Model> make_decoder(Checkpoint& ck, const ArchSpec& arch) {
+  repack_legacy(ck, arch.quantization);
   drop_suffix(ck, ".rotary_emb.inv_freq"); // old files store these
   for (const auto tidy : arch.tidy) {
     tidy(ck, arch);

@@ -5,7 +5,7 @@
 #include "kernels/gated_delta/gated_delta.h"
 #include "models/arch_spec.h"
 #include "models/time_conv.h"
-#include "nn/linear.h"
+#include "nn/linear_group.h"
 #include "nn/norm.h"
 
 namespace parallm {
@@ -14,7 +14,8 @@ namespace parallm {
 class GatedDelta {
  public:
   // `at` is the module's path, with a dot at its end; `state` the number of its
-  // first state of two.
+  // first state of two. Of in_proj_qkvz and in_proj_ba the checkpoint has the
+  // rows of all heads part by part: queries, keys, values, z; b, a.
   GatedDelta(
       Checkpoint& checkpoint,
       const std::string& at,
@@ -26,17 +27,8 @@ class GatedDelta {
   mx::array operator()(const mx::array& x, StepContext& ctx) const;
 
  private:
-  // Of a token, by heads of keys: query, key, and values and gates of the heads
-  // that share them; b and a likewise.
-  struct Projected {
-    mx::array qkv;  // (T, 2 Hk Dk + Hv Dv)
-    mx::array z;    // (T Hv, Dv)
-    mx::array a, b; // (T, Hv)
-  };
-  Projected project(const mx::array& x) const;
-
   DeltaShape shape_;
-  Linear qkvz_, ba_;
+  LinearGroup in_; // queries, keys and values; gates z; b; a
   TimeConv conv_;
   DeltaWeights weights_;
   Norm norm_;

@@ -8,6 +8,7 @@
 #include "models/registry.h"
 #include "nn/checkpoint.h"
 #include "nn/config_json.h"
+#include "nn/gguf/gguf_checkpoint.h"
 #include "nn/weight.h"
 
 namespace parallm {
@@ -77,15 +78,47 @@ std::optional<Adapter> open_adapter(const LoadOptions& options) {
   return Adapter(AdapterFiles::find(options.adapter));
 }
 
+// Of a folder, or of a .gguf.
+Checkpoint open_checkpoint(const fs::path& path, const LoadOptions& options) {
+  auto adapter = open_adapter(options);
+  if (const auto gguf = find_gguf(path)) {
+    return open_gguf(
+        read_gguf(*gguf), options.dtype, std::move(adapter),
+        options.on_progress);
+  }
+  return Checkpoint(
+      path, options.dtype, std::move(adapter), options.on_progress);
+}
+
+// The weight files too tell how layers are packed that config.json does not
+// name.
+ArchSpec read_arch_of(const fs::path& path, const ConfigJson& json) {
+  ArchSpec arch = read_arch(json);
+  if (arch.quantization.present() && !find_gguf(path)) {
+    for (const auto& file : WeightFiles::find(path).files) {
+      arch.quantization.learn(file);
+    }
+  }
+  return arch;
+}
+
+size_t count_parameters(
+    const fs::path& path, const Quantization& quantization) {
+  const auto gguf = find_gguf(path);
+  return gguf ? count_numbers(read_gguf(*gguf))
+              : count_numbers(WeightFiles::find(path), quantization);
+}
+
 // Builds the model without reading a tensor, so that what is counted is what
 // will be held, whatever a family drops, joins or unpacks.
 void weigh(
     const fs::path& folder, const LoadOptions& options, ModelFacts& facts) {
-  Checkpoint checkpoint(folder, options.dtype, open_adapter(options));
+  auto checkpoint = open_checkpoint(folder, options);
   facts.shape = make_decoder(checkpoint, facts.arch)->shape();
   checkpoint.expect_empty();
   facts.weight_bytes = checkpoint.held_bytes();
   facts.making_bytes = checkpoint.making_bytes();
+  facts.weights = checkpoint.told();
 }
 
 } // namespace
@@ -94,9 +127,8 @@ ModelFacts read_model_facts(
     const fs::path& folder, const LoadOptions& options) {
   const ConfigJson json = read_model_config(folder);
   ModelFacts facts;
-  facts.arch = read_arch(json);
-  facts.parameters =
-      count_numbers(WeightFiles::find(folder), facts.arch.quantization);
+  facts.arch = read_arch_of(folder, json);
+  facts.parameters = count_parameters(folder, facts.arch.quantization);
   weigh(folder, options, facts);
   if (!options.adapter.empty()) {
     facts.adapter = AdapterFiles::find(options.adapter).text();
@@ -112,9 +144,8 @@ ModelFacts read_model_facts(
 
 std::unique_ptr<Model> load_model(
     const fs::path& folder, const LoadOptions& options) {
-  const ArchSpec arch = read_arch(read_model_config(folder));
-  Checkpoint checkpoint(
-      folder, options.dtype, open_adapter(options), options.on_progress);
+  const ArchSpec arch = read_arch_of(folder, read_model_config(folder));
+  auto checkpoint = open_checkpoint(folder, options);
   auto model = make_decoder(checkpoint, arch);
   checkpoint.finish();
   return model;

@@ -24,15 +24,17 @@ struct LoadOptions {
   OnProgress on_progress{};        // on the engine thread, while it loads
 };
 
-// What a checkpoint folder says about itself, read from its JSON files and the
-// heads of its weight files; no tensor is loaded. For the memory plan.
+// What a checkpoint folder, or a .gguf in its place, says about itself, read
+// from its JSON files and the heads of its weight files; no tensor is loaded.
+// For the memory plan.
 struct ModelFacts {
   ArchSpec arch{};
   ModelShape shape{};
   size_t weight_bytes = 0; // that the loaded model holds, with its adapter
   size_t making_bytes = 0; // beside them, at most, while it is loaded
   size_t parameters = 0;   // in the weight files, however packed
-  std::string adapter{};   // "lora of rank 8 in 14 modules"; "": none
+  std::vector<TakenWeight> weights{};
+  std::string adapter{}; // "lora of rank 8 in 14 modules"; "": none
   // eos_token_id of generation_config.json, else of config.json. Empty where
   // neither names one: the caller falls back to the tokenizer's.
   std::vector<TokenId> end_tokens{};

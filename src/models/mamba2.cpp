@@ -6,10 +6,6 @@
 namespace parallm {
 namespace {
 
-int inner_width(const ScanShape& shape) {
-  return shape.heads * shape.head_dim;
-}
-
 // Exact, whatever the model's type: a decay is an exponential of these.
 ScanWeights take_scan(
     Checkpoint& ck, const std::string& at, const Mamba2Spec& spec) {
@@ -33,7 +29,7 @@ Mamba2::Mamba2(
       eps_(arch.norm.eps),
       in_(ck,
           {{at + "in_proj",
-            {inner_width(shape_), scan_columns(shape_), shape_.heads}}},
+            {scan_width(shape_), scan_columns(shape_), shape_.heads}}},
           arch.width,
           bias_if(spec.bias),
           arch.quantization),
@@ -43,12 +39,12 @@ Mamba2::Mamba2(
           {scan_columns(shape_), spec.taps, bias_if(spec.conv_bias)},
           state),
       scan_(take_scan(ck, at, spec)),
-      norm_(ck.take(at + "norm.weight", {inner_width(shape_)})),
-      ones_(ck.keep(mx::ones({inner_width(shape_) / norm_groups_}))),
+      norm_(ck.take(at + "norm.weight", {scan_width(shape_)})),
+      ones_(ck.keep(mx::ones({scan_width(shape_) / norm_groups_}))),
       out_(
           ck,
           at + "out_proj",
-          {inner_width(shape_), arch.width, bias_if(spec.bias)},
+          {scan_width(shape_), arch.width, bias_if(spec.bias)},
           arch.quantization),
       state_(state + 1) {
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "nn/gguf/gguf_config.h"
 
 namespace parallm {
 namespace {
@@ -81,6 +82,9 @@ void expect_no_scoring_head(const fs::path& folder, const ConfigJson& config) {
 } // namespace
 
 ConfigJson read_model_config(const fs::path& folder) {
+  if (const auto gguf = find_gguf(folder)) {
+    return gguf_config(read_gguf(*gguf));
+  }
   expect_folder(folder);
   expect_no_adapter(folder);
   const auto config = ConfigJson::read(folder / "config.json");

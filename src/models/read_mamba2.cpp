@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "models/read_spec.h"
@@ -10,23 +11,21 @@ namespace parallm {
 namespace {
 
 constexpr int kMostOfEach = 1 << 14; // so that products of two fit an int
+constexpr int kMostVector = 16;      // floats; to whole ones states grow
 
 ScanShape read_scan(const ConfigJson& json, const Mamba2Keys& keys) {
   ScanShape shape;
   shape.heads = json.integer(keys.heads, 1, kMostOfEach);
   shape.head_dim = json.integer(keys.head_dim, 1, kMostOfEach);
+  expect_joined_width(json, keys.head_dim, shape.head_dim, shape.heads);
   shape.groups = json.integer(keys.groups, 1, shape.heads);
-  shape.state = json.integer(keys.state, 1, kMostOfEach);
   if (shape.heads % shape.groups != 0) {
     json.refuse_value(
         keys.groups,
         fmt::format("a divisor of {}, {}", keys.heads, shape.heads));
   }
-  const int64_t floats =
-      int64_t{shape.heads} * shape.head_dim * (shape.state + 16);
-  if (floats > std::numeric_limits<int>::max()) {
-    json.refuse(keys.state, fmt::format("makes a state of {} numbers", floats));
-  }
+  const int fitting = ConfigJson::kMost / scan_width(shape) - kMostVector;
+  shape.state = json.integer(keys.state, 1, std::min(kMostOfEach, fitting));
   return shape;
 }
 
@@ -49,7 +48,7 @@ void read_time_steps(const ConfigJson& json, Mamba2Spec& mixer) {
 Mamba2Spec read_mamba2_mixer(const ConfigJson& json, const Mamba2Keys& keys) {
   Mamba2Spec mixer;
   mixer.scan = read_scan(json, keys);
-  mixer.taps = read_taps(json, keys.taps);
+  mixer.taps = read_taps(json, keys.taps, scan_columns(mixer.scan));
   mixer.bias = json.flag_or(keys.bias, false);
   mixer.conv_bias = json.flag_or(keys.conv_bias, true);
   read_time_steps(json, mixer);

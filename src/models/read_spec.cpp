@@ -45,12 +45,6 @@ Heads read_heads(const ConfigJson& json, int width) {
   return h;
 }
 
-void expect_activation(const ConfigJson& json, const char* expected) {
-  if (expected && json.text_or("hidden_act", expected) != expected) {
-    json.refuse_value("hidden_act", expected);
-  }
-}
-
 int read_window(const ConfigJson& json) {
   return json.integer("sliding_window", 1, kMostPositions);
 }
@@ -61,12 +55,10 @@ std::vector<int> read_windows(const ConfigJson& json, size_t layers) {
     return std::vector<int>(layers);
   }
   std::vector<int> windows;
-  for (const auto& type : read_layer_types(json, "layer_types", layers)) {
-    if (type != "full_attention" && type != "sliding_attention") {
-      json.refuse_value(
-          "layer_types", "a list of full_attention and sliding_attention");
-    }
-    windows.push_back(type == "full_attention" ? 0 : read_window(json));
+  const auto seeing_all = layers_of_type(
+      json, "layer_types", layers, "full_attention", "sliding_attention");
+  for (const bool sees_all : seeing_all) {
+    windows.push_back(sees_all ? 0 : read_window(json));
   }
   return windows;
 }
@@ -79,6 +71,19 @@ void read_windows(const ConfigJson& json, ArchSpec& spec) {
 }
 
 } // namespace
+
+void expect_text(
+    const ConfigJson& json, const char* key, const char* expected) {
+  if (json.text_or(key, expected) != expected) {
+    json.refuse_value(key, expected);
+  }
+}
+
+void expect_flag(const ConfigJson& json, const char* key, bool expected) {
+  if (json.flag_or(key, expected) != expected) {
+    json.refuse_value(key, expected ? "true" : "false");
+  }
+}
 
 void expect_joined_width(
     const ConfigJson& json, const char* key, int width, int heads, int beside) {
@@ -107,18 +112,30 @@ GqaSpec read_gqa(const ConfigJson& json, int width, const SpecKeys& keys) {
       .out_bias = bias};
 }
 
-std::vector<std::string> read_layer_types(
-    const ConfigJson& json, const char* key, size_t layers) {
-  auto types = json.texts(key);
+std::vector<bool> layers_of_type(
+    const ConfigJson& json,
+    const char* key,
+    size_t layers,
+    const std::string& type,
+    const std::string& other) {
+  const auto types = json.texts(key);
   if (types.size() != layers) {
     json.refuse(
         key, fmt::format("has {} entries, expected {}", types.size(), layers));
   }
-  return types;
+  std::vector<bool> of_type;
+  for (const auto& found : types) {
+    if (found != type && found != other) {
+      json.refuse_value(key, fmt::format("a list of {} and {}", type, other));
+    }
+    of_type.push_back(found == type);
+  }
+  return of_type;
 }
 
-int read_taps(const ConfigJson& json, const char* key) {
-  return json.integer(key, 2, kMostTaps);
+int read_taps(const ConfigJson& json, const char* key, int channels) {
+  const int fitting = ConfigJson::kMost / channels + 1;
+  return json.integer(key, 2, std::min(kMostTaps, fitting));
 }
 
 MlpSpec read_mlp(const ConfigJson& json) {
@@ -139,7 +156,9 @@ ArchSpec read_frame(const ConfigJson& json, const SpecKeys& keys) {
   if (json.has("tie_word_embeddings")) {
     spec.tied_head = json.flag_or("tie_word_embeddings", false);
   }
-  expect_activation(json, keys.activation);
+  if (keys.activation) {
+    expect_text(json, "hidden_act", keys.activation);
+  }
   spec.quantization = Quantization::read(json);
   return spec;
 }

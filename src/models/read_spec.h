@@ -40,12 +40,22 @@ void expect_joined_width(
     int heads,
     int beside = 0);
 
-// A list of text, one for each layer.
-std::vector<std::string> read_layer_types(
-    const ConfigJson& json, const char* key, size_t layers);
+// A list of two types, one for each layer: which are of the first.
+std::vector<bool> layers_of_type(
+    const ConfigJson& json,
+    const char* key,
+    size_t layers,
+    const std::string& type,
+    const std::string& other);
 
-// The tokens that a convolution over time sees.
-int read_taps(const ConfigJson& json, const char* key);
+// The tokens that a convolution over time sees; what it keeps of so many
+// channels, (taps - 1) * channels, fits an int.
+int read_taps(const ConfigJson& json, const char* key, int channels);
+
+// For settings of which we know one value only, which counts where the key is
+// absent.
+void expect_text(const ConfigJson& json, const char* key, const char* expected);
+void expect_flag(const ConfigJson& json, const char* key, bool expected);
 
 // For families whose layers slide by their number where the file has no
 // layer_types, which go first: all slide whose number, from 1, is no multiple

@@ -38,6 +38,7 @@ namespace parallm {
   FAMILY("nemotron_h", read_nemotron_h)             \
   FAMILY("olmo2", read_olmo2)                       \
   FAMILY("olmo3", read_olmo3)                       \
+  FAMILY("olmoe", read_olmoe)                       \
   FAMILY("phi", read_phi)                           \
   FAMILY("phi3", read_phi3)                         \
   FAMILY("phimoe", read_phimoe)                     \

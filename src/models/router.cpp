@@ -72,8 +72,11 @@ Choice sparse_mixer(const mx::array& scores, int k, float band) {
   return {mx::concatenate(ids, -1), mx::concatenate(shares, -1)};
 }
 
+// Sigmoids may all be 0: they stay so. Other sums are far larger than this.
+constexpr float kLeastSum = 1e-20f; // of DeepSeek 3
+
 mx::array normalized(const mx::array& shares) {
-  return shares / mx::sum(shares, -1, true);
+  return shares / (mx::sum(shares, -1, true) + mx::array(kLeastSum));
 }
 
 Bias bias(const RouterSpec& spec) {

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <cstdlib>
+#include <numeric>
 #include <string_view>
 #include <vector>
 
@@ -31,6 +32,21 @@ void expect_alike(
   if (part.dtype() != first.dtype()) {
     ck.refuse(name, "has another type than the first of its kind");
   }
+}
+
+// Where the rows are that come first, second and so on, part by part.
+mx::array order_by_parts(int heads, const std::vector<int>& parts) {
+  const int rows = std::accumulate(parts.begin(), parts.end(), 0);
+  const auto by_head =
+      mx::reshape(mx::arange(heads * rows, mx::int32), {heads, rows});
+  std::vector<mx::array> by_part;
+  int begin = 0; // of the part in its head
+  for (const int part : parts) {
+    by_part.push_back(mx::flatten(mx::slice(
+        by_head, mx::Shape{0, begin}, mx::Shape{heads, begin + part})));
+    begin += part;
+  }
+  return mx::concatenate(by_part, 0);
 }
 
 } // namespace
@@ -96,7 +112,33 @@ void flatten_convolutions(Checkpoint& ck, const ArchSpec&) {
     const auto weight = ck.pull(name);
     const bool has_one =
         weight.ndim() == 3 && (weight.shape(1) == 1 || weight.shape(2) == 1);
-    ck.put(name, has_one ? mx::reshape(weight, {weight.shape(0), -1}) : weight);
+    ck.put(
+        name, has_one ? mx::reshape(
+                            weight, {weight.shape(0),
+                                     weight.shape(1) * weight.shape(2)})
+                      : weight);
+  }
+}
+
+void put_part_by_part(
+    Checkpoint& ck,
+    const std::string& module,
+    int heads,
+    const std::vector<int>& parts) {
+  ck.expect_no_lora(module, "rows that are put in another order");
+  const auto order = order_by_parts(heads, parts);
+  for (const char* tensor : kTensors) {
+    if (!ck.has(module + tensor)) {
+      continue;
+    }
+    const auto rows = ck.pull(module + tensor);
+    if (rows.ndim() == 0 || rows.shape(0) != order.shape(0)) {
+      ck.refuse(
+          module + tensor, fmt::format(
+                               "has shape ({}), expected {} rows",
+                               fmt::join(rows.shape(), ", "), order.shape(0)));
+    }
+    ck.put(module + tensor, mx::take(rows, order, 0));
   }
 }
 

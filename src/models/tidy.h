@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "models/arch_spec.h"
 #include "nn/step_context.h"
@@ -40,6 +41,15 @@ void stack_experts(
 
 // Convolutions over time: their weights, (C, K, 1) or (C, 1, K), become (C, K).
 void flatten_convolutions(Checkpoint& checkpoint, const ArchSpec& spec);
+
+// Rows of a module that come head by head, with parts of so many rows in each,
+// are put part by part: the first part of all heads, then the second. Nothing
+// happens if there is no such module. An adapter for it is refused.
+void put_part_by_part(
+    Checkpoint& checkpoint,
+    const std::string& module,
+    int heads,
+    const std::vector<int>& parts);
 
 // Forgets all tensors whose names begin so.
 void drop_prefix(Checkpoint& checkpoint, const std::string& from);

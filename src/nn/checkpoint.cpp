@@ -92,12 +92,12 @@ mx::array origin(mx::array array, const Ids& held) {
 // are held count for themselves.
 size_t bytes_on_the_way(const mx::array& array, const Ids& held) {
   size_t bytes = 0;
-  Ids seen = held;
+  Ids seen;
   std::vector<mx::array> left = origin(array, held).inputs();
   while (!left.empty()) {
     const mx::array next = left.back();
     left.pop_back();
-    if (!seen.insert(next.id()).second) {
+    if (held.contains(next.id()) || !seen.insert(next.id()).second) {
       continue;
     }
     bytes +=
@@ -156,12 +156,26 @@ Checkpoint::Checkpoint(
     std::optional<mx::Dtype> dtype,
     std::optional<Adapter> adapter,
     OnProgress on_progress)
-    : folder_(folder),
+    : Checkpoint(
+          folder,
+          WeightFiles::find(folder),
+          dtype,
+          std::move(adapter),
+          std::move(on_progress)) {
+}
+
+Checkpoint::Checkpoint(
+    const fs::path& path,
+    const WeightFiles& files,
+    std::optional<mx::Dtype> dtype,
+    std::optional<Adapter> adapter,
+    OnProgress on_progress)
+    : folder_(path),
       dtype_(dtype),
       meter_(std::make_shared<Meter>(Meter{std::move(on_progress)})),
       weights_(
-          folder,
-          WeightFiles::find(folder).files,
+          path,
+          files.files,
           [meter = meter_](size_t bytes) { meter->add(bytes); }),
       adapter_(std::move(adapter)) {
 }
@@ -213,15 +227,34 @@ mx::array Checkpoint::keep(const mx::array& form) {
   return form;
 }
 
-// What was taken last is looked for first: it is among the last few.
 mx::array Checkpoint::keep_instead(
     const mx::array& taken, const mx::array& form) {
+  replace(taken, {form});
+  return form;
+}
+
+std::vector<mx::array> Checkpoint::keep_split(
+    const mx::array& taken, const std::vector<int>& rows) {
+  std::vector<mx::array> parts;
+  mx::Shape begin(taken.ndim(), 0), end = taken.shape();
+  for (const int count : rows) {
+    end[0] = begin[0] + count;
+    parts.push_back(mx::slice(taken, begin, end));
+    begin[0] = end[0];
+  }
+  replace(taken, parts);
+  return parts;
+}
+
+// What was taken last is looked for first: it is among the last few.
+void Checkpoint::replace(
+    const mx::array& taken, const std::vector<mx::array>& forms) {
   const auto found = std::find_if(
       held_.rbegin(), held_.rend(),
       [&](const mx::array& held) { return held.id() == taken.id(); });
   PARALLM_CHECK(found != held_.rend(), "of {} arrays", held_.size());
-  *found = form;
-  return form;
+  const auto place = held_.erase(std::next(found).base());
+  held_.insert(place, forms.begin(), forms.end());
 }
 
 size_t Checkpoint::held_bytes() const {

@@ -7,10 +7,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "nn/adapter.h"
 #include "nn/safetensors_header.h"
+#include "nn/taken_weight.h"
 #include "nn/tensor_store.h"
 
 namespace parallm {
@@ -41,6 +43,15 @@ class Checkpoint {
       std::optional<mx::Dtype> dtype,
       std::optional<Adapter> adapter = std::nullopt,
       OnProgress on_progress = {});
+
+  // The same of these files, perhaps none, to be filled with put(); complaints
+  // name the path.
+  Checkpoint(
+      const std::filesystem::path& path,
+      const WeightFiles& files,
+      std::optional<mx::Dtype> dtype,
+      std::optional<Adapter> adapter,
+      OnProgress on_progress);
 
   bool has(const std::string& name) const;
 
@@ -91,9 +102,16 @@ class Checkpoint {
   void expect_no_lora(const std::string& name, std::string_view kind) const;
 
   // A form made of what was taken, which finish() computes so that no step has
-  // to. Gives it back. The second is held instead of `taken`, not beside it.
+  // to. Gives it back. The others are held instead of `taken`, not beside it.
   mx::array keep(const mx::array& form);
   mx::array keep_instead(const mx::array& taken, const mx::array& form);
+  // Rows next to each other, so many each, in the same memory.
+  std::vector<mx::array> keep_split(
+      const mx::array& taken, const std::vector<int>& rows);
+
+  // How each weight is kept that was taken so far, as take_weight() tells.
+  void tell(TakenWeight weight) { weights_told_.push_back(std::move(weight)); }
+  const std::vector<TakenWeight>& told() const { return weights_told_; }
 
   // Of what was taken and kept so far: what the model will hold, and what it
   // takes beside that, at most, to make the forms.
@@ -110,6 +128,7 @@ class Checkpoint {
  private:
   struct Meter;
 
+  void replace(const mx::array& taken, const std::vector<mx::array>& forms);
   void expect_memory() const;
   void read(mx::array& array) const;
 
@@ -118,6 +137,7 @@ class Checkpoint {
   std::shared_ptr<Meter> meter_; // shared with the files, which move it on
   TensorStore weights_;
   std::optional<Adapter> adapter_;
+  std::vector<TakenWeight> weights_told_{};
   std::deque<mx::array> held_{}; // in the order in which they are read
 };
 

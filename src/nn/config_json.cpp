@@ -128,8 +128,12 @@ std::optional<ConfigJson> ConfigJson::read_if_present(
   if (!text) {
     return std::nullopt;
   }
-  return ConfigJson(std::make_shared<Object>(
-      Object{file.string(), "", parse_object(file.string(), *text)}));
+  return parse(file.string(), *text);
+}
+
+ConfigJson ConfigJson::parse(const std::string& file, const std::string& text) {
+  return ConfigJson(
+      std::make_shared<Object>(Object{file, "", parse_object(file, text)}));
 }
 
 std::vector<ConfigJson> ConfigJson::read_list_if_present(

@@ -20,6 +20,8 @@ class ConfigJson {
   static ConfigJson read(const std::filesystem::path& file);
   static std::optional<ConfigJson> read_if_present(
       const std::filesystem::path& file);
+  // Of a text that stands for such a file.
+  static ConfigJson parse(const std::string& file, const std::string& text);
   // The objects of a JSON list; empty where the file is absent or holds
   // anything else.
   static std::vector<ConfigJson> read_list_if_present(

@@ -45,11 +45,13 @@ mx::array::Flags flags_of(const mx::array& array) {
 void read_side_by_side(
     const MappedFile& file, uint64_t begin, char* to, size_t bytes) {
   constexpr size_t kReaders = 4, kLeastShare = size_t{4} << 20;
+  constexpr auto kThreadIfThereIsOne =
+      std::launch::async | std::launch::deferred;
   const size_t share = std::max(kLeastShare, (bytes + kReaders - 1) / kReaders);
   std::vector<std::future<void>> readers;
   for (size_t at = 0; at < bytes; at += share) {
     readers.push_back(std::async(
-        at + share < bytes ? std::launch::async : std::launch::deferred,
+        at + share < bytes ? kThreadIfThereIsOne : std::launch::deferred,
         [&file, begin = begin + at, to = to + at,
          count = std::min(share, bytes - at)] {
           file.read(begin, to, count);
@@ -83,7 +85,7 @@ class ReadTensor : public CpuPrimitive {
 } // namespace
 
 FileData::FileData(const TensorFile& file, OnRead on_read)
-    : file_{.path = file.path, .bytes = file.bytes},
+    : file_{.path = file.path, .stamp = file.stamp},
       on_read_(std::move(on_read)) {
 }
 
@@ -101,7 +103,7 @@ mx::array FileData::tensor(const TensorInfo& info) {
 }
 
 void FileData::open() {
-  mapped_.emplace(file_.path, file_.bytes);
+  mapped_.emplace(file_.path, file_.stamp);
   if (mapped_->memory()) {
     buffer_ = alien_buffer(mapped_->memory(), mapped_->mapped_bytes());
   }
@@ -112,13 +114,18 @@ void FileData::read(const TensorInfo& info, mx::array& out) {
     open();
   }
   try {
-    buffer_&& is_aligned(info) && info.bytes > 0 ? view(info, out)
-                                                 : copy(info, out);
+    if (buffer_ && is_aligned(info) && info.bytes > 0) {
+      view(info, out);
+    } else {
+      copy(info, out);
+    }
   } catch (const std::system_error& error) {
     throw StartError(
-        kExitBadData, fmt::format(
-                          "{}: tensor {} cannot be read: {}",
-                          file_.path.string(), info.name, error.what()));
+        error.code() == std::errc::not_enough_memory ? kExitNoMemory
+                                                     : kExitBadData,
+        fmt::format(
+            "{}: tensor {} cannot be read: {}", file_.path.string(), info.name,
+            error.what()));
   }
 }
 

@@ -38,7 +38,7 @@ class FileData : public std::enable_shared_from_this<FileData> {
   template <class Read>
   void in_pieces(const TensorInfo& info, Read read) const;
 
-  TensorFile file_; // its path and size
+  TensorFile file_; // its path and stamp
   OnRead on_read_;
   std::optional<MappedFile> mapped_{};
   std::optional<mx::allocator::Buffer> buffer_{}; // all of the mapping

@@ -1,5 +1,7 @@
 #include "nn/linear.h"
 
+#include "base/check.h"
+
 namespace parallm {
 namespace {
 
@@ -31,14 +33,38 @@ Linear::Linear(
 }
 
 // LoRA comes after the bias; DoRA scales the outputs before it.
-mx::array Linear::adapted(const mx::array& x, mx::Dtype out) const {
+LinearWeight Linear::product() const {
+  const bool late = lora_ && lora_->magnitude();
+  return {weight_.arrays(), late ? std::nullopt : bias_};
+}
+
+mx::array Linear::finished(const mx::array& x, const mx::array& product) const {
+  if (!lora_) {
+    return product;
+  }
+  const auto out = product.dtype();
+  const auto sum = product + (*lora_)(x, out);
   const auto& magnitude = lora_->magnitude();
   if (!magnitude) {
-    return weight_.times(x, bias_, out) + (*lora_)(x, out);
+    return sum;
   }
-  const auto y = mx::astype(*magnitude, out) *
-                 (weight_.times(x, std::nullopt, out) + (*lora_)(x, out));
+  const auto y = mx::astype(*magnitude, out) * sum;
   return bias_ ? y + mx::astype(*bias_, out) : y;
+}
+
+std::vector<Linear> Linear::split(
+    Checkpoint& checkpoint, const std::vector<int>& outputs) const {
+  PARALLM_CHECK(!lora_, "{} layers in one that is adapted", outputs.size());
+  const auto biases =
+      bias_ ? checkpoint.keep_split(*bias_, outputs) : std::vector<mx::array>{};
+  std::vector<Linear> layers;
+  for (auto& weight : weight_.split(checkpoint, outputs)) {
+    const size_t i = layers.size();
+    layers.push_back(Linear(
+        std::move(weight),
+        biases.empty() ? std::nullopt : std::optional(biases[i])));
+  }
+  return layers;
 }
 
 } // namespace parallm

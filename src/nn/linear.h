@@ -2,6 +2,8 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "nn/lora.h"
 #include "nn/weight.h"
@@ -35,15 +37,28 @@ class Linear {
     return (*this)(x, x.dtype());
   }
   mx::array operator()(const mx::array& x, mx::Dtype out) const {
-    return lora_ ? adapted(x, out) : weight_.times(x, bias_, out);
+    return finished(x, linear_group(x, {product()}, out)[0]);
   }
 
+  // The same in two parts, for several layers in one kernel: what the product
+  // needs, and what becomes of it (T, outputs).
+  LinearWeight product() const;
+  mx::array finished(const mx::array& x, const mx::array& product) const;
+
+  bool is_adapted() const { return lora_.has_value(); }
+  // Outputs next to each other, so many each, as layers in the same memory,
+  // which the checkpoint keeps instead of this one. For layers that are not
+  // adapted.
+  std::vector<Linear> split(
+      Checkpoint& checkpoint, const std::vector<int>& outputs) const;
+
  private:
-  mx::array adapted(const mx::array& x, mx::Dtype out) const;
+  Linear(Weight weight, std::optional<mx::array> bias)
+      : weight_(std::move(weight)), bias_(std::move(bias)) {}
 
   Weight weight_;
-  std::optional<mx::array> bias_; // (outputs)
-  std::optional<LoraDelta> lora_; // none: the adapter leaves this layer alone
+  std::optional<mx::array> bias_;   // (outputs)
+  std::optional<LoraDelta> lora_{}; // none: the adapter leaves this layer alone
 };
 
 } // namespace parallm

@@ -14,7 +14,7 @@ void split(
     const mx::array& y,
     const std::vector<int>& widths,
     std::vector<mx::array>& out) {
-  if (widths.size() == 1) {
+  if (widths.size() < 2) {
     out.push_back(y);
     return;
   }
@@ -35,18 +35,30 @@ LinearGroup::LinearGroup(
     Bias bias,
     const Quantization& quantization) {
   for (const auto& member : members) {
-    parts_.push_back(
-        {Linear(
-             checkpoint, member.name, {inputs, total(member.outputs), bias},
-             quantization),
-         member.outputs});
+    const Linear whole(
+        checkpoint, member.name, {inputs, total(member.outputs), bias},
+        quantization);
+    if (member.outputs.size() == 1 || whole.is_adapted()) {
+      add(whole, member.outputs);
+      continue;
+    }
+    for (auto& layer : whole.split(checkpoint, member.outputs)) {
+      add(std::move(layer), {});
+    }
   }
 }
 
+void LinearGroup::add(Linear linear, std::vector<int> outputs) {
+  products_.push_back(linear.product());
+  parts_.push_back({std::move(linear), std::move(outputs)});
+}
+
 std::vector<mx::array> LinearGroup::operator()(const mx::array& x) const {
+  const auto products = linear_group(x, products_, x.dtype());
   std::vector<mx::array> results;
-  for (const auto& part : parts_) {
-    split(part.linear(x), part.outputs, results);
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    split(
+        parts_[i].linear.finished(x, products[i]), parts_[i].outputs, results);
   }
   return results;
 }

@@ -8,8 +8,9 @@
 namespace parallm {
 
 // Linear layers that read the same x, such as the projections to queries, keys
-// and values. The checkpoint holds them apart or as one matrix; whoever calls
-// need not know. A value; engine thread only.
+// and values, in one kernel. The checkpoint holds them apart or as one matrix;
+// whoever calls need not know. Each stays where it is in its file: joined in
+// memory they would be copies. A value; engine thread only.
 class LinearGroup {
  public:
   struct Member {
@@ -30,9 +31,13 @@ class LinearGroup {
  private:
   struct Part {
     Linear linear;
-    std::vector<int> outputs;
+    std::vector<int> outputs; // of layers that are adapted as one, if they are
   };
+
+  void add(Linear linear, std::vector<int> outputs);
+
   std::vector<Part> parts_;
+  std::vector<LinearWeight> products_{}; // of the parts
 };
 
 } // namespace parallm

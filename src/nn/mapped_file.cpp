@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -41,43 +43,92 @@ bool populate(void* memory, size_t bytes) {
 #endif
 }
 
-} // namespace
-
-MappedFile::MappedFile(const std::filesystem::path& path, uint64_t bytes)
-    : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)),
-      page_bytes_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
-  if (descriptor_ < 0) {
-    throw StartError(
-        kExitNoPermission, fmt::format("{}: cannot be opened", path.string()));
-  }
-  struct stat status {};
-  if (::fstat(descriptor_, &status) != 0 ||
-      static_cast<uint64_t>(status.st_size) != bytes) {
-    ::close(descriptor_);
-    throw StartError(
-        kExitBadData,
-        fmt::format(
-            "{}: {} bytes, {} when its header was read: it has changed",
-            path.string(), status.st_size, bytes));
-  }
-  map(bytes);
+[[noreturn]] void refuse(
+    int exit_code, const std::filesystem::path& path, std::string_view why) {
+  throw StartError(exit_code, fmt::format("{}: {}", path.string(), why));
 }
 
-// Private and writable: MLX may compute in place of a tensor that it alone
-// holds. Without swap set aside for that, since weights are only read. Where
-// the system refuses, the file is read instead.
-void MappedFile::map(uint64_t bytes) {
-  constexpr int kAccess = PROT_READ | PROT_WRITE;
-  constexpr int kKind = MAP_PRIVATE | MAP_NORESERVE;
+[[noreturn]] void refuse_open(const std::filesystem::path& path, int code) {
+  if (code == ENOENT || code == ENOTDIR) {
+    refuse(kExitNotFound, path, "no such file");
+  }
+  const bool denied = code == EACCES || code == EPERM;
+  refuse(
+      denied ? kExitNoPermission : kExitUnavailable, path,
+      fmt::format(
+          "cannot be opened: {}", std::generic_category().message(code)));
+}
+
+// Without waiting: a pipe, which is refused later, would wait for its other
+// end.
+int open_file(const std::filesystem::path& path) {
+  const int found = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (found < 0) {
+    refuse_open(path, errno);
+  }
+  return found;
+}
+
+int64_t modified_ns(const struct stat& status) {
+#ifdef __APPLE__
+  const auto& time = status.st_mtimespec;
+#else
+  const auto& time = status.st_mtim;
+#endif
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+// None of what is not a file, such as a folder.
+std::optional<FileStamp> stamp_of(int descriptor) {
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+    return std::nullopt;
+  }
+  return FileStamp{
+      .bytes = static_cast<uint64_t>(status.st_size),
+      .device = static_cast<uint64_t>(status.st_dev),
+      .inode = static_cast<uint64_t>(status.st_ino),
+      .modified_ns = modified_ns(status)};
+}
+
+} // namespace
+
+MappedFile::MappedFile(const std::filesystem::path& path)
+    : descriptor_(open_file(path)),
+      page_bytes_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
+  const auto stamp = stamp_of(descriptor_);
+  if (!stamp) {
+    ::close(descriptor_);
+    refuse(kExitBadData, path, "is not a file");
+  }
+  stamp_ = *stamp;
+  map();
+}
+
+MappedFile::MappedFile(
+    const std::filesystem::path& path, const FileStamp& expected)
+    : MappedFile(path) {
+  if (stamp_ != expected) {
+    refuse(
+        kExitBadData, path,
+        "was replaced or written to while the model was being loaded; start "
+        "again");
+  }
+}
+
+// Where the system refuses, the file is read instead.
+void MappedFile::map() {
+  const uint64_t bytes = stamp_.bytes;
   const size_t whole = (bytes + page_bytes_ - 1) / page_bytes_ * page_bytes_;
-  void* base =
-      mmap(nullptr, page_bytes_ + whole, kAccess, kKind | MAP_ANONYMOUS, -1, 0);
+  void* base = mmap(
+      nullptr, page_bytes_ + whole, PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_NORESERVE | MAP_ANONYMOUS, -1, 0);
   if (base == MAP_FAILED) {
     return;
   }
   std::byte* memory = static_cast<std::byte*>(base) + page_bytes_;
   if (bytes > 0 &&
-      mmap(memory, bytes, kAccess, kKind | MAP_FIXED, descriptor_, 0) ==
+      mmap(memory, bytes, PROT_READ, MAP_PRIVATE | MAP_FIXED, descriptor_, 0) ==
           MAP_FAILED) {
     munmap(base, page_bytes_ + whole);
     return;

@@ -1,6 +1,7 @@
 #include "nn/quantization.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <vector>
@@ -25,6 +26,13 @@ constexpr QuantSpec defaults_of(QuantMode mode) {
       break;
   }
   return {32, 8, mode};
+}
+
+const std::vector<int> kGroupSizes{32, 64, 128}; // of affine
+const std::vector<int> kWidths{2, 3, 4, 5, 6, 8};
+
+bool is_one_of(const std::vector<int>& allowed, int64_t value) {
+  return std::ranges::find(allowed, value) != allowed.end();
 }
 
 QuantMode read_mode(const ConfigJson& block) {
@@ -53,7 +61,7 @@ int read_one_of(
     const std::vector<int>& allowed,
     int fallback) {
   const int value = block.integer_or(key, fallback, 1);
-  if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+  if (!is_one_of(allowed, value)) {
     block.refuse_value(key, listing(allowed));
   }
   return value;
@@ -76,8 +84,8 @@ QuantSpec read_spec(const ConfigJson& block) {
   QuantSpec spec = defaults_of(read_mode(block));
   if (spec.mode == QuantMode::kAffine) {
     spec.group_size =
-        read_one_of(block, "group_size", {32, 64, 128}, spec.group_size);
-    spec.bits = read_one_of(block, "bits", {2, 3, 4, 5, 6, 8}, spec.bits);
+        read_one_of(block, "group_size", kGroupSizes, spec.group_size);
+    spec.bits = read_one_of(block, "bits", kWidths, spec.bits);
   } else {
     expect_only(block, "group_size", spec.group_size, spec.mode);
     expect_only(block, "bits", spec.bits, spec.mode);
@@ -100,34 +108,154 @@ std::string without_prefix(const std::string& key, const std::string& prefix) {
   return key.starts_with(prefix) ? key.substr(prefix.size()) : key;
 }
 
+// mlx-lm looks into text_config last.
 std::optional<ConfigJson> find_block(const ConfigJson& config) {
   for (const char* key : {"quantization", "quantization_config"}) {
     if (config.has(key)) {
       return config.object(key);
     }
   }
+  if (config.is_object("text_config")) {
+    const auto text = config.object("text_config");
+    if (text.has("quantization_config")) {
+      return text.object("quantization_config");
+    }
+  }
   return std::nullopt;
 }
 
-// How others than MLX packed a checkpoint.
-QuantSpec read_method(const ConfigJson& block) {
-  if (block.text("quant_method") != "mxfp4") {
-    block.refuse_value("quant_method", "mxfp4, or none, as in MLX checkpoints");
+void expect_text(
+    const ConfigJson& block,
+    const std::string& key,
+    const std::vector<std::string>& allowed) {
+  const auto text = block.text_or(key, allowed.front());
+  if (std::ranges::find(allowed, text) == allowed.end()) {
+    block.refuse_value(key, fmt::format("{}", fmt::join(allowed, " or ")));
   }
-  return defaults_of(QuantMode::kMxfp4);
+}
+
+// AWQ, GPTQ and compressed-tensors; `bits` is the key's name.
+QuantSpec read_nibbles(
+    const ConfigJson& block, const std::string& bits, int group_size) {
+  if (block.integer_or(bits, 4, 1) != 4) {
+    block.refuse_value(bits, "4");
+  }
+  return {
+      read_one_of(block, "group_size", kGroupSizes, group_size), 4,
+      QuantMode::kAffine};
+}
+
+QuantSpec read_awq(const ConfigJson& block, LegacyPacking& legacy) {
+  expect_text(block, "version", {"gemm", "GEMM"});
+  legacy.nibbles = true;
+  return read_nibbles(block, "bits", 128);
+}
+
+// With desc_act neighbours share no scale: such a model becomes dense.
+std::optional<QuantSpec> read_gptq(
+    const ConfigJson& block, LegacyPacking& legacy) {
+  expect_text(block, "checkpoint_format", {"gptq", "gptq_v2"});
+  legacy.nibbles = true;
+  legacy.any_order = block.flag_or("desc_act", false);
+  legacy.zero_offset =
+      block.text_or("checkpoint_format", "gptq") == "gptq" ? 1 : 0;
+  const auto spec = read_nibbles(block, "bits", 128);
+  return legacy.any_order ? std::nullopt : std::optional(spec);
+}
+
+// A group's `weights`: whole numbers about zero, in groups of inputs.
+QuantSpec read_packed_group(const ConfigJson& weights) {
+  expect_text(weights, "type", {"int"});
+  expect_text(weights, "strategy", {"group"});
+  if (!weights.flag_or("symmetric", true)) {
+    weights.refuse_value("symmetric", "true");
+  }
+  return read_nibbles(weights, "num_bits", 32);
+}
+
+QuantSpec read_pack_quantized(const ConfigJson& block) {
+  if (!block.has("config_groups")) {
+    return {32, 4, QuantMode::kAffine};
+  }
+  std::optional<QuantSpec> first;
+  const auto groups = block.object("config_groups");
+  for (const auto& key : groups.keys()) {
+    const auto weights = groups.object(key).object("weights");
+    const auto spec = read_packed_group(weights);
+    if (first && first->group_size != spec.group_size) {
+      weights.refuse_value(
+          "group_size",
+          fmt::format("{}, as in the first group", first->group_size));
+    }
+    first = spec;
+  }
+  return first.value_or(QuantSpec{32, 4, QuantMode::kAffine});
+}
+
+QuantSpec read_compressed(const ConfigJson& block) {
+  const auto format = block.text("format");
+  if (format == "pack-quantized") {
+    return read_pack_quantized(block);
+  }
+  if (format == "mxfp4-pack-quantized") {
+    return defaults_of(QuantMode::kMxfp4);
+  }
+  if (format == "nvfp4-pack-quantized") {
+    return defaults_of(QuantMode::kNvfp4);
+  }
+  block.refuse_value(
+      "format", "pack-quantized, mxfp4-pack-quantized or nvfp4-pack-quantized");
+}
+
+// Becomes dense.
+void read_fp8(const ConfigJson& block, LegacyPacking& legacy) {
+  expect_text(block, "fmt", {"e4m3", "float8_e4m3fn"});
+  if (!block.has("weight_block_size")) {
+    return;
+  }
+  const auto sizes = block.integers("weight_block_size", 1);
+  if (sizes.size() != 2) {
+    block.refuse_value("weight_block_size", "two sizes, as [128, 128]");
+  }
+  legacy.block = {sizes[0], sizes[1]};
 }
 
 } // namespace
 
+// How others than MLX packed a checkpoint.
+void Quantization::read_method(const ConfigJson& block) {
+  const auto method = block.text("quant_method");
+  legacy_.present = true;
+  if (method == "mxfp4") {
+    default_ = defaults_of(QuantMode::kMxfp4);
+  } else if (method == "mxfp8") {
+    default_ = defaults_of(QuantMode::kMxfp8);
+  } else if (method == "awq") {
+    default_ = read_awq(block, legacy_);
+  } else if (method == "gptq") {
+    default_ = read_gptq(block, legacy_);
+  } else if (method == "compressed-tensors") {
+    default_ = read_compressed(block);
+  } else if (method == "fp8") {
+    read_fp8(block, legacy_);
+  } else {
+    block.refuse_value(
+        "quant_method",
+        "awq, gptq, compressed-tensors, fp8, mxfp4, mxfp8, or none, as in MLX "
+        "checkpoints");
+  }
+}
+
 Quantization Quantization::read(
     const ConfigJson& config, const std::string& prefix) {
   Quantization result;
+  result.prefix_ = prefix;
   const auto block = find_block(config);
   if (!block) {
     return result;
   }
   if (block->has("quant_method")) {
-    result.default_ = read_method(*block);
+    result.read_method(*block);
     return result;
   }
   block->integer("group_size", 1);
@@ -162,6 +290,56 @@ std::optional<QuantSpec> Quantization::spec(
     return found->second;
   }
   return packed ? default_ : std::nullopt;
+}
+
+// As mlx-lm infers it. None: no form of MLX's has these shapes.
+std::optional<QuantSpec> Quantization::infer(const Seen& seen, int inputs) {
+  if (seen.groups < 1 || inputs % seen.groups != 0 ||
+      seen.words * 32 % inputs != 0) {
+    return std::nullopt;
+  }
+  const auto group_size = inputs / seen.groups;
+  const auto bits = seen.words * 32 / inputs;
+  for (const auto mode : kModes) {
+    const bool affine = mode == QuantMode::kAffine;
+    const auto fits =
+        affine ? is_one_of(kGroupSizes, group_size) && is_one_of(kWidths, bits)
+               : defaults_of(mode).group_size == group_size &&
+                     defaults_of(mode).bits == bits;
+    if (affine != seen.byte_scales && fits) {
+      return QuantSpec{
+          static_cast<int>(group_size), static_cast<int>(bits), mode};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<QuantSpec> Quantization::spec(
+    const std::string& path, bool packed, int inputs) const {
+  const auto usual = spec(path, packed);
+  const auto seen = seen_.find(path);
+  if (!usual || layers_.contains(path) || seen == seen_.end()) {
+    return usual;
+  }
+  const auto inferred = infer(seen->second, inputs);
+  return inferred ? inferred : usual;
+}
+
+void Quantization::learn(const TensorFile& file) {
+  for (const auto& tensor : file.tensors) {
+    const auto dot = tensor.name.rfind('.');
+    if (dot == std::string::npos || tensor.shape.empty()) {
+      continue;
+    }
+    const auto end = tensor.name.substr(dot);
+    auto& seen = seen_[without_prefix(tensor.name.substr(0, dot), prefix_)];
+    if (end == ".weight" && tensor.dtype == "U32") {
+      seen.words = tensor.shape.back();
+    } else if (end == ".scales") {
+      seen.groups = tensor.shape.back();
+      seen.byte_scales = dtype_of(tensor) == mx::uint8;
+    }
+  }
 }
 
 } // namespace parallm

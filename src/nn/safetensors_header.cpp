@@ -1,13 +1,14 @@
 #include "nn/safetensors_header.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
-#include <fstream>
 #include <limits>
-#include <set>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
@@ -21,6 +22,8 @@ constexpr uint64_t kMostHeaderBytes = 100'000'000; // as in the format's library
 constexpr uint64_t kMostNumbers = uint64_t{1} << 48; // of a tensor
 constexpr uint64_t kMostBytes = uint64_t{1} << 60;   // of all
 constexpr uint64_t kSizeBytes = 8; // of the header's length, in front of it
+constexpr size_t kMostAxes = 8;
+constexpr size_t kMostNameBytes = 1024;
 
 constexpr std::pair<std::string_view, mx::Dtype> kTypes[] = {
     {"F64", mx::float64},   {"F32", mx::float32},   {"F16", mx::float16},
@@ -44,43 +47,51 @@ size_t end_of_string(std::string_view text, size_t quote) {
   return at;
 }
 
-// The keys of a valid JSON object as they are written, twice if they are. The
-// parser would keep the last of equal ones and say nothing.
-std::vector<std::string_view> written_keys(std::string_view text) {
-  std::vector<std::string_view> keys;
-  int depth = 0;
-  for (size_t at = 0; at < text.size(); ++at) {
-    depth += text[at] == '{' || text[at] == '[';
-    depth -= text[at] == '}' || text[at] == ']';
-    if (text[at] != '"') {
-      continue;
-    }
-    const size_t end = end_of_string(text, at);
-    const size_t next = text.find_first_not_of(" \t\r\n", end + 1);
-    if (depth == 1 && text[next] == ':') {
-      keys.push_back(text.substr(at + 1, end - at - 1));
-    }
-    at = end;
+// The keys of all objects in a valid JSON text as they are written, twice if
+// they are. The parser would keep the last of equal ones and say nothing.
+size_t written_keys(std::string_view text) {
+  size_t keys = 0;
+  for (size_t at = text.find('"'); at < text.size(); at = text.find('"', at)) {
+    at = end_of_string(text, at) + 1;
+    keys += text[text.find_first_not_of(" \t\r\n", at)] == ':';
   }
   return keys;
 }
 
-class HeaderReader {
- public:
-  explicit HeaderReader(const std::filesystem::path& file)
-      : path_(file), in_(file, std::ios::binary) {
-    std::error_code error;
-    file_bytes_ = std::filesystem::file_size(file, error);
-    if (error) {
-      throw StartError(
-          kExitNotFound, fmt::format("{}: no such file", path_.string()));
+size_t kept_keys(const json::value& value) {
+  size_t keys = 0;
+  if (const auto* object = value.if_object()) {
+    keys += object->size();
+    for (const auto& field : *object) {
+      keys += kept_keys(field.value());
     }
-    if (!in_) {
-      throw StartError(
-          kExitNoPermission,
-          fmt::format("{}: cannot be opened", path_.string()));
+  } else if (const auto* array = value.if_array()) {
+    for (const auto& element : *array) {
+      keys += kept_keys(element);
     }
   }
+  return keys;
+}
+
+// A line of a log should stay one.
+bool is_printable(std::string_view name) {
+  return std::ranges::none_of(name, [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+}
+
+std::string known_types() {
+  std::vector<std::string_view> names;
+  for (const auto& [name, dtype] : kTypes) {
+    names.push_back(name);
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+class HeaderReader {
+ public:
+  explicit HeaderReader(const std::filesystem::path& path)
+      : path_(path), file_(path), file_bytes_(file_.stamp().bytes) {}
 
   TensorFile read() {
     read_size();
@@ -91,7 +102,7 @@ class HeaderReader {
       }
     }
     expect_whole(tensors);
-    return {path_, std::move(tensors), file_bytes_};
+    return {path_, std::move(tensors), file_.stamp()};
   }
 
  private:
@@ -100,15 +111,23 @@ class HeaderReader {
         kExitBadData, fmt::format("{}: {}", path_.string(), complaint));
   }
 
+  void read_bytes(uint64_t begin, void* to, size_t bytes) const {
+    try {
+      file_.read(begin, to, bytes);
+    } catch (const std::system_error& error) {
+      refuse(fmt::format("its header cannot be read: {}", error.what()));
+    }
+  }
+
   // Before memory is asked for: the length may be anything.
   void read_size() {
+    if (file_bytes_ < kSizeBytes) {
+      refuse(fmt::format("truncated: only {} bytes", file_bytes_));
+    }
     uint8_t size[kSizeBytes] = {};
-    in_.read(reinterpret_cast<char*>(size), sizeof(size));
+    read_bytes(0, size, sizeof(size));
     for (int i = kSizeBytes - 1; i >= 0; --i) {
       header_bytes_ = header_bytes_ << 8 | size[i];
-    }
-    if (!in_) {
-      refuse(fmt::format("truncated: only {} bytes", file_bytes_));
     }
     if (header_bytes_ > kMostHeaderBytes) {
       refuse(fmt::format(
@@ -125,42 +144,50 @@ class HeaderReader {
 
   json::object read_header() {
     std::string text(header_bytes_, '\0');
-    if (!in_.read(text.data(), static_cast<std::streamsize>(text.size()))) {
-      refuse("its header cannot be read");
-    }
+    read_bytes(kSizeBytes, text.data(), text.size());
     boost::system::error_code error;
     json::value value = json::parse(text, error);
     if (error || !value.is_object()) {
       refuse("corrupt: its header is not a JSON object");
     }
-    expect_distinct(text);
+    if (written_keys(text) != kept_keys(value)) {
+      refuse("corrupt: its header says something twice");
+    }
     return std::move(value.as_object());
   }
 
-  void expect_distinct(std::string_view text) const {
-    std::set<std::string_view> seen;
-    for (const auto name : written_keys(text)) {
-      if (!seen.insert(name).second) {
-        refuse(fmt::format("corrupt: tensor {} is described twice", name));
-      }
+  void expect_name(std::string_view name) const {
+    if (name.size() > kMostNameBytes || !is_printable(name)) {
+      refuse(fmt::format(
+          "corrupt: a tensor's name has {} bytes, expected at most {}, none "
+          "of them a control character",
+          name.size(), kMostNameBytes));
+    }
+  }
+
+  template <class Field>
+  Field read_field(
+      std::string_view name,
+      const json::value& tensor,
+      std::string_view key,
+      std::string_view expected) const {
+    try {
+      return json::value_to<Field>(tensor.at(key));
+    } catch (const std::exception&) {
+      refuse(
+          fmt::format("corrupt: tensor {} lacks {}, {}", name, key, expected));
     }
   }
 
   TensorInfo read_tensor(std::string_view name, const json::value& value) {
-    TensorInfo tensor{.name = std::string(name)};
-    uint64_t begin = 0, end = 0;
-    try {
-      tensor.dtype = json::value_to<std::string>(value.at("dtype"));
-      tensor.shape = json::value_to<std::vector<int64_t>>(value.at("shape"));
-      const auto offsets =
-          json::value_to<std::vector<uint64_t>>(value.at("data_offsets"));
-      if (offsets.size() != 2) {
-        throw std::out_of_range("data_offsets");
-      }
-      begin = offsets[0], end = offsets[1];
-    } catch (const std::exception&) {
-      refuse(fmt::format("corrupt: tensor {} is not described", name));
-    }
+    expect_name(name);
+    TensorInfo tensor{
+        .name = std::string(name),
+        .dtype = read_field<std::string>(name, value, "dtype", "a text"),
+        .shape = read_field<std::vector<int64_t>>(
+            name, value, "shape", "a list of numbers")};
+    const auto [begin, end] = read_field<std::array<uint64_t, 2>>(
+        name, value, "data_offsets", "two numbers from 0");
     tensor.bytes = bytes_of(tensor);
     if (begin > end || end > kMostBytes) {
       refuse(fmt::format(
@@ -180,18 +207,37 @@ class HeaderReader {
     const auto* type = find_type(tensor.dtype);
     if (!type) {
       refuse(fmt::format(
-          "tensor {} has the unknown type {}", tensor.name, tensor.dtype));
+          "tensor {} has the unknown type {:.20}, expected {}", tensor.name,
+          tensor.dtype, known_types()));
     }
+    expect_shape(tensor);
     uint64_t numbers = 1;
     for (const int64_t n : tensor.shape) {
-      if (n < 0 || n > std::numeric_limits<int32_t>::max() ||
-          (n > 0 && numbers > kMostNumbers / static_cast<uint64_t>(n))) {
-        refuse(fmt::format(
-            "corrupt: tensor {} has an impossible shape", tensor.name));
-      }
       numbers *= static_cast<uint64_t>(n);
     }
     return numbers * type->size();
+  }
+
+  // Sizes of 0 do not count here: MLX multiplies the others too.
+  void expect_shape(const TensorInfo& tensor) const {
+    if (tensor.shape.size() > kMostAxes) {
+      refuse(fmt::format(
+          "corrupt: tensor {} has {} axes, expected at most {}", tensor.name,
+          tensor.shape.size(), kMostAxes));
+    }
+    uint64_t numbers = 1;
+    for (const int64_t n : tensor.shape) {
+      const auto size = static_cast<uint64_t>(std::max<int64_t>(n, 1));
+      if (n < 0 || n > std::numeric_limits<int32_t>::max() ||
+          numbers > kMostNumbers / size) {
+        refuse(fmt::format(
+            "corrupt: tensor {} has shape ({}), expected sizes of at most {} "
+            "and a product of at most {}",
+            tensor.name, fmt::join(tensor.shape, ", "),
+            std::numeric_limits<int32_t>::max(), kMostNumbers));
+      }
+      numbers *= size;
+    }
   }
 
   // Leaves the tensors in the order in which they lie.
@@ -228,7 +274,7 @@ class HeaderReader {
   }
 
   std::filesystem::path path_;
-  std::ifstream in_;
+  MappedFile file_;
   uint64_t file_bytes_ = 0;
   uint64_t header_bytes_ = 0;
 };

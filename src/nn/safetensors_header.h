@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/mapped_file.h"
 #include "nn/step_context.h"
 
 namespace parallm {
@@ -21,7 +22,7 @@ struct TensorInfo {
 struct TensorFile {
   std::filesystem::path path{};
   std::vector<TensorInfo> tensors{};
-  uint64_t bytes = 0; // of the whole file
+  FileStamp stamp{}; // of the file when its head was read
 };
 
 // The head of one .safetensors file, checked against the file's size, so that

@@ -67,8 +67,15 @@ mx::array TensorStore::pull(const std::string& name) {
 void TensorStore::put(const std::string& name, const mx::array& array) {
   std::ostringstream dtype;
   dtype << array.dtype();
-  tensors_.insert_or_assign(
+  const auto [found, fresh] = tensors_.emplace(
       name, Tensor{mx::contiguous(array), folder_.string(), dtype.str()});
+  if (!fresh) {
+    throw StartError(
+        kExitBadData,
+        fmt::format(
+            "{}: tensor {} is there, and others that stand for it as well",
+            found->second.file, name));
+  }
 }
 
 void TensorStore::rename(const std::string& from, const std::string& to) {

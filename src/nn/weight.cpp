@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <sstream>
+
 #include "base/check.h"
 
 namespace parallm {
@@ -90,6 +92,19 @@ QuantizedWeight take_packed(
       take_global_scale(checkpoint, name, shape, spec)};
 }
 
+std::string form(const mx::array& dense) {
+  std::ostringstream dtype;
+  dtype << dense.dtype();
+  return dtype.str();
+}
+
+std::string form(const QuantizedWeight& weight) {
+  return weight.mode == QuantMode::kAffine ? fmt::format(
+                                                 "affine-{}bit in groups of {}",
+                                                 weight.bits, weight.group_size)
+                                           : name_of(weight.mode);
+}
+
 mx::Dtype dtype_of(const WeightArrays& weight, const Checkpoint& checkpoint) {
   if (const auto* dense = std::get_if<mx::array>(&weight)) {
     return dense->dtype();
@@ -121,7 +136,17 @@ mx::array unpack(const QuantizedWeight& w, mx::Dtype dtype) {
 // That NAME.weight, or the Hub's NAME_blocks, needs beside itself.
 bool serves_a_packed_one(const TensorInfo& tensor) {
   return tensor.name.ends_with("scales") || tensor.name.ends_with(".biases") ||
-         tensor.name.ends_with(".global_scale");
+         tensor.name.ends_with("_scale") || tensor.name.ends_with("_scale_inv");
+}
+
+// As AWQ, GPTQ and compressed-tensors name words of eight numbers.
+bool holds_nibbles(const TensorInfo& tensor) {
+  return tensor.dtype == "I32" && (tensor.name.ends_with(".qweight") ||
+                                   tensor.name.ends_with(".weight_packed"));
+}
+
+bool holds_float8(const TensorInfo& tensor) {
+  return tensor.dtype == "F8_E4M3" && tensor.name.ends_with(".weight");
 }
 
 std::string module_of(const TensorInfo& tensor) {
@@ -130,13 +155,20 @@ std::string module_of(const TensorInfo& tensor) {
 
 // Whole numbers of other types are no weights but tables, as of positions.
 size_t packed_numbers(const TensorInfo& tensor, const Quantization& all) {
+  if (holds_float8(tensor)) {
+    return tensor.bytes;
+  }
+  if (holds_nibbles(tensor)) {
+    return tensor.bytes * 2;
+  }
   const bool packed = tensor.dtype == "U32" || tensor.dtype == "U8";
   const auto spec = all.spec(module_of(tensor), packed);
   return packed && spec ? tensor.bytes * 8 / spec->bits : 0;
 }
 
 size_t numbers_of(const TensorInfo& tensor, const Quantization& all) {
-  if (all.present() && serves_a_packed_one(tensor)) {
+  const bool any_packed = all.present() || all.legacy().present;
+  if (any_packed && serves_a_packed_one(tensor)) {
     return 0;
   }
   return is_float(tensor) ? tensor.bytes / dtype_of(tensor).size()
@@ -157,6 +189,33 @@ mx::array rows_of(
       dtype);
 }
 
+std::vector<WeightArrays> split(
+    Checkpoint& checkpoint,
+    const mx::array& whole,
+    const std::vector<int>& rows) {
+  const auto parts = checkpoint.keep_split(whole, rows);
+  return {parts.begin(), parts.end()};
+}
+
+std::vector<WeightArrays> split(
+    Checkpoint& checkpoint,
+    const QuantizedWeight& whole,
+    const std::vector<int>& rows) {
+  const auto packed = checkpoint.keep_split(whole.packed, rows);
+  const auto scales = checkpoint.keep_split(whole.scales, rows);
+  const auto biases = whole.biases ? checkpoint.keep_split(*whole.biases, rows)
+                                   : std::vector<mx::array>{};
+  std::vector<WeightArrays> parts;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    QuantizedWeight part = whole;
+    part.packed = packed[i];
+    part.scales = scales[i];
+    part.biases = biases.empty() ? std::nullopt : std::optional(biases[i]);
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
 } // namespace
 
 WeightArrays take_weight(
@@ -164,11 +223,14 @@ WeightArrays take_weight(
     const std::string& name,
     const mx::Shape& shape,
     const Quantization& quantization) {
-  const auto spec = quantization.spec(name, checkpoint.has(name + ".scales"));
-  if (!spec) {
-    return checkpoint.take(name + ".weight", shape);
-  }
-  return take_packed(checkpoint, name, shape, *spec);
+  const auto spec =
+      quantization.spec(name, checkpoint.has(name + ".scales"), shape.back());
+  const WeightArrays weight =
+      spec ? WeightArrays(take_packed(checkpoint, name, shape, *spec))
+           : checkpoint.take(name + ".weight", shape);
+  checkpoint.tell(
+      {name, std::visit([](const auto& w) { return form(w); }, weight)});
+  return weight;
 }
 
 size_t count_numbers(
@@ -205,6 +267,20 @@ mx::array Weight::rows(const mx::array& ids) const {
   return std::visit(
       [&](const auto& arrays) { return rows_of(arrays, ids, dtype_); },
       arrays_);
+}
+
+std::vector<Weight> Weight::split(
+    Checkpoint& checkpoint, const std::vector<int>& rows) const {
+  const auto parts = std::visit(
+      [&](const auto& arrays) {
+        return parallm::split(checkpoint, arrays, rows);
+      },
+      arrays_);
+  std::vector<Weight> weights;
+  for (const auto& part : parts) {
+    weights.push_back(Weight(part, dtype_));
+  }
+  return weights;
 }
 
 mx::array Weight::unpacked() const {

@@ -2,7 +2,8 @@
 
 #include <optional>
 #include <string>
-#include <variant>
+#include <utility>
+#include <vector>
 
 #include "kernels/linear/linear.h"
 #include "nn/checkpoint.h"
@@ -11,7 +12,7 @@
 namespace parallm {
 
 // A matrix, or a stack of them, as the checkpoint has it: dense, or packed.
-using WeightArrays = std::variant<mx::array, QuantizedWeight>;
+using WeightArrays = decltype(LinearWeight::weight);
 
 // NAME.weight (N, K) or (X, N, K); if it is packed, with NAME.scales and, as
 // its form has them, NAME.biases or a stack's NAME.global_scale. The shape
@@ -39,6 +40,7 @@ class Weight {
       const Quantization& quantization);
 
   mx::Dtype dtype() const { return dtype_; } // of the numbers it stands for
+  const WeightArrays& arrays() const { return arrays_; }
 
   // x (T, columns) times this, transposed -> (T, rows) of type `out`
   mx::array times(
@@ -52,7 +54,15 @@ class Weight {
   // All of it, not packed (rows, columns).
   mx::array unpacked() const;
 
+  // Rows next to each other, so many each, as weights in the same memory, which
+  // the checkpoint keeps instead of this one.
+  std::vector<Weight> split(
+      Checkpoint& checkpoint, const std::vector<int>& rows) const;
+
  private:
+  Weight(WeightArrays arrays, mx::Dtype dtype)
+      : arrays_(std::move(arrays)), dtype_(dtype) {}
+
   WeightArrays arrays_;
   mx::Dtype dtype_;
 };

@@ -161,6 +161,7 @@ CheckpointSummary inspect_checkpoint(const RunnerOptions& options) {
       .parameters = facts.parameters,
       .checkpoint_positions = facts.shape.max_positions,
       .quantization = facts.arch.quantization.text(),
+      .weights = text_of(facts.weights),
       .adapter = facts.adapter,
       .has_states = !facts.shape.states.empty(),
       .batch_invariant = runs_on_cpu(options.device),

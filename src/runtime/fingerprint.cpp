@@ -44,11 +44,15 @@ uint64_t add_file(uint64_t hash, const fs::path& path) {
 }
 
 bool counts(const fs::path& path) {
-  return path.extension() == ".safetensors" || path.filename() == "config.json";
+  return path.extension() == ".safetensors" || path.extension() == ".gguf" ||
+         path.filename() == "config.json";
 }
 
 std::vector<fs::path> checkpoint_files(const fs::path& folder) {
   std::vector<fs::path> files;
+  if (!fs::is_directory(folder)) { // a .gguf
+    return {folder};
+  }
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.is_regular_file() && counts(entry.path())) {
       files.push_back(entry.path());

@@ -1,6 +1,7 @@
 #include "runtime/resolve.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <thread>
@@ -294,6 +295,29 @@ ModelCard model_card(
   return card;
 }
 
+namespace {
+
+// What each token of a sequence takes, and how many of them there is room for.
+std::string room_text(const CheckpointSummary& checkpoint, int max_sequences) {
+  const auto& [blocks, block_tokens, max_positions, vocab] =
+      checkpoint.geometry;
+  const int64_t tokens = int64_t{blocks} * block_tokens;
+  const int64_t whole =
+      std::min<int64_t>(max_sequences, tokens / max_positions);
+  const int64_t each = std::min<int64_t>(max_positions, tokens / max_sequences);
+  const double kib = static_cast<double>(checkpoint.memory.kv) /
+                     static_cast<double>(std::max<int64_t>(1, tokens)) / 1024;
+  return fmt::format(
+      "{:.1f} KiB a token; {} tokens in all: {} sequences of {}, or {} of {}",
+      kib, tokens, whole, max_positions, max_sequences, each);
+}
+
+std::string lines_text(const std::vector<std::string>& lines) {
+  return fmt::format("{}", fmt::join(lines, "\n#                      "));
+}
+
+} // namespace
+
 std::string resolved_text(
     const ServerConfig& config,
     const CheckpointSummary& checkpoint,
@@ -304,7 +328,9 @@ std::string resolved_text(
       "# Resolved for this checkpoint and machine:\n"
       "#   model              {} ({}, {} layers{}{})\n"
       "#   parameters         {}\n"
+      "#   weights            {}\n"
       "#   memory             {}\n"
+      "#   keys and values    {}\n"
       "#   max_model_len      {} of {} tokens\n"
       "#   max_batch_size     {} sequences\n"
       "#   max_batch_tokens   {}\n"
@@ -314,7 +340,9 @@ std::string resolved_text(
       model_name(config.model.path), checkpoint.model_type, checkpoint.layers,
       checkpoint.quantization.empty() ? "" : ", " + checkpoint.quantization,
       checkpoint.adapter.empty() ? "" : ", " + checkpoint.adapter,
-      in_short(checkpoint.parameters), checkpoint.memory.text(),
+      in_short(checkpoint.parameters), lines_text(checkpoint.weights),
+      checkpoint.memory.text(),
+      room_text(checkpoint, engine.limits.max_sequences),
       checkpoint.geometry.max_positions, checkpoint.checkpoint_positions,
       engine.limits.max_sequences, engine.limits.max_step_tokens,
       delivery.max_queue_tokens, server_options(config, machine).shards,

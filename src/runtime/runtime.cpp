@@ -9,6 +9,7 @@
 #include "http/server.h"
 #include "runtime/event_relay.h"
 #include "runtime/metered_runner.h"
+#include "runtime/model_text.h"
 #include "runtime/request_log.h"
 #include "runtime/resolve.h"
 
@@ -18,13 +19,6 @@ namespace {
 
 // For answers that were cut off to reach their clients.
 constexpr std::chrono::seconds kFarewell{2};
-
-std::shared_ptr<const ChatTemplate> load_template(
-    const ModelSettings& model, const Tokenizer& tokenizer) {
-  return model.chat_template_file.empty()
-             ? ChatTemplate::load(model.path, tokenizer)
-             : ChatTemplate::load_file(model.chat_template_file, tokenizer);
-}
 
 // Its ids beyond the model's are refused request by request: some checkpoints
 // add a padding token that no text ever needs.
@@ -71,7 +65,7 @@ struct Runtime::Parts {
       : config(asked),
         machine(this_machine()),
         checkpoint(inspect_checkpoint(runner_options(config, machine))),
-        tokenizer(Tokenizer::load(config.model.path)),
+        tokenizer(load_tokenizer(config.model.path)),
         chat_template(load_template(config.model, *tokenizer)),
         metrics(config.log.metrics_prefix),
         pool(text_threads(config, machine)),

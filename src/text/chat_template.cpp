@@ -112,6 +112,11 @@ std::shared_ptr<const ChatTemplate> ChatTemplate::load_file(
   return compile_source({path, std::move(*text)}, tokenizer);
 }
 
+std::shared_ptr<const ChatTemplate> ChatTemplate::parse(
+    const std::string& file, std::string text, const Tokenizer& tokenizer) {
+  return compile_source({file, std::move(text)}, tokenizer);
+}
+
 Result<std::shared_ptr<const ChatTemplate>, TemplateError>
 ChatTemplate::compile(std::string source, const Tokenizer& tokenizer) {
   const auto defaults = default_variables(tokenizer);

@@ -28,6 +28,9 @@ class ChatTemplate {
   // A file that holds nothing but the template.
   static std::shared_ptr<const ChatTemplate> load_file(
       const std::string& path, const Tokenizer& tokenizer);
+  // The same of a text; throws StartError naming `file`, where it comes from.
+  static std::shared_ptr<const ChatTemplate> parse(
+      const std::string& file, std::string text, const Tokenizer& tokenizer);
   static Result<std::shared_ptr<const ChatTemplate>, TemplateError> compile(
       std::string source, const Tokenizer& tokenizer);
   ~ChatTemplate();

@@ -54,18 +54,21 @@ class Column {
   std::vector<uint32_t> ends_{}; // cell i is [ends[i], ends[i + 1])
 };
 
+Handle parse_tokenizer(const std::string& path, std::string_view json) {
+  plb_tokenizer* made = nullptr;
+  bridge::Bytes error;
+  if (plb_tokenizer_new(bridge::data(json), json.size(), &made, error.out())) {
+    throw StartError(kExitBadData, fmt::format("{}: {}", path, error.view()));
+  }
+  return Handle(made);
+}
+
 Handle read_tokenizer(const std::string& path) {
   const auto json = read_file(path);
   if (!json) {
     throw StartError(kExitNotFound, fmt::format("{}: no such file", path));
   }
-  plb_tokenizer* made = nullptr;
-  bridge::Bytes error;
-  if (plb_tokenizer_new(
-          bridge::data(*json), json->size(), &made, error.out())) {
-    throw StartError(kExitBadData, fmt::format("{}: {}", path, error.view()));
-  }
-  return Handle(made);
+  return parse_tokenizer(path, *json);
 }
 
 // "bos_token": "<s>" or {"content": "<s>", ...}
@@ -169,6 +172,17 @@ std::shared_ptr<const Tokenizer> Tokenizer::load(const std::string& folder) {
   auto state =
       std::make_unique<State>(read_tokenizer(folder + "/tokenizer.json"));
   state->named = read_names(folder);
+  return make(std::move(state));
+}
+
+std::shared_ptr<const Tokenizer> Tokenizer::parse(
+    const std::string& file, std::string_view json, Named named) {
+  auto state = std::make_unique<State>(parse_tokenizer(file, json));
+  state->named = std::move(named);
+  return make(std::move(state));
+}
+
+std::shared_ptr<const Tokenizer> Tokenizer::make(std::unique_ptr<State> state) {
   State& filled = *state;
   std::shared_ptr<const Tokenizer> made(new Tokenizer(std::move(state)));
   filled.bos = named_id(*made, "bos_token");

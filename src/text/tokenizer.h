@@ -25,6 +25,12 @@ class Tokenizer {
   // Reads tokenizer.json, tokenizer_config.json and special_tokens_map.json
   // in `folder`. Throws StartError naming the file.
   static std::shared_ptr<const Tokenizer> load(const std::string& folder);
+  // A tokenizer.json, and what the others say: {"bos_token", "<s>"} and like.
+  // Throws StartError naming `file`, where they come from.
+  static std::shared_ptr<const Tokenizer> parse(
+      const std::string& file,
+      std::string_view json,
+      std::vector<std::pair<std::string, std::string>> named);
   ~Tokenizer();
 
   std::vector<TokenId> encode(std::string_view text, EncodeOptions) const;
@@ -57,6 +63,7 @@ class Tokenizer {
 
  private:
   struct State;
+  static std::shared_ptr<const Tokenizer> make(std::unique_ptr<State> state);
   explicit Tokenizer(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -65,13 +65,15 @@ std::optional<TensorFile> read_header(const std::filesystem::path& path) {
 
 // What must hold of an accepted file: the tensors are all of its end.
 void check_places(const TensorFile& file, std::string_view input) {
-  expect(file.bytes == input.size());
-  uint64_t end = file.tensors.empty() ? file.bytes : file.tensors[0].begin;
+  expect(file.stamp.bytes == input.size());
+  uint64_t header_bytes = 0;
+  std::memcpy(&header_bytes, input.data(), sizeof(header_bytes));
+  uint64_t end = sizeof(header_bytes) + header_bytes;
   for (const auto& tensor : file.tensors) {
     expect(tensor.begin == end);
     end += tensor.bytes;
   }
-  expect(end == file.bytes);
+  expect(end == file.stamp.bytes);
 }
 
 void check_numbers(const TensorFile& file, std::string_view input) {

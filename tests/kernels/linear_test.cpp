@@ -48,6 +48,23 @@ TEST(Linear, MultipliesLikeMlxAtOddSizes) {
   }
 }
 
+TEST(Linear, AGroupIsItsMembersBitForBit) {
+  const auto x = random_array({5, 64}, 1, mx::bfloat16);
+  const std::vector<LinearWeight> weights = {
+      {random_array({9, 64}, 2), random_array({9}, 3)},
+      {affine(7, 64, 4, 32, mx::float16)},
+      {random_array({3, 64}, 4, mx::float16)},
+      {affine(12, 64, 8, 64, mx::float32), random_array({12}, 5)}};
+  const auto all = linear_group(x, weights, mx::float16);
+  ASSERT_EQ(all.size(), weights.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    const auto& [weight, bias] = weights[i];
+    const auto alone = std::visit(
+        [&](const auto& w) { return linear(x, w, bias, mx::float16); }, weight);
+    EXPECT_TRUE(same_bits(all[i], alone)) << i;
+  }
+}
+
 TEST(Linear, TakesAnyMixOfFloatTypes) {
   for (const auto x_type : kTypes) {
     for (const auto w_type : kTypes) {

@@ -119,6 +119,75 @@ TEST_F(Load, NamesAMisshapenConvolution) {
       "(36, 3)");
 }
 
+TEST_F(Load, NamesAConvolutionWithoutChannels) {
+  copy("mamba2");
+  change_tensors([](auto& t) {
+    t.insert_or_assign(
+        "backbone.layers.1.mixer.conv1d.weight", mx::zeros({0, 1, 4}));
+  });
+  EXPECT_EQ(
+      complaint(),
+      "tensor backbone.layers.1.mixer.conv1d.weight has shape (0, 4), expected "
+      "(76, 4)");
+}
+
+TEST_F(Load, NamesAMisshapenTensorOfPartsInTurn) {
+  copy("qwen3_next");
+  const std::string name = "model.layers.0.linear_attn.in_proj_qkvz.weight";
+  const auto said_with = [&](const mx::array& tensor) {
+    change_tensors([&](auto& t) { t.insert_or_assign(name, tensor); });
+    return complaint();
+  };
+  EXPECT_EQ(
+      said_with(mx::zeros({131, 32})),
+      "tensor " + name + " has shape (131, 32), expected 132 rows");
+  EXPECT_EQ(
+      said_with(mx::array(1.0f)),
+      "tensor " + name + " has shape (), expected 132 rows");
+  EXPECT_EQ(
+      said_with(mx::zeros({132, 31})),
+      "tensor " + name + " has shape (132, 31), expected (132, 32)");
+}
+
+// Their rows are put in another order, and those of the adapter are not.
+TEST_F(Load, RefusesAnAdapterForPartsInTurn) {
+  copy("qwen3_next");
+  const TemporaryFolder adapter;
+  adapter.write(
+      "adapter_config.json",
+      R"({"fine_tune_type": "lora", "num_layers": 4,
+          "lora_parameters": {"rank": 2, "scale": 2.0, "dropout": 0.0}})");
+  const std::string module = "model.layers.1.linear_attn.in_proj_ba";
+  mx::save_safetensors(
+      (adapter.path() / "adapters.safetensors").string(),
+      {{module + ".lora_a", mx::zeros({32, 2})},
+       {module + ".lora_b", mx::zeros({2, 12})}});
+  try {
+    load_model(folder_.path(), {.adapter = adapter.path()});
+    FAIL();
+  } catch (const StartError& error) {
+    EXPECT_EQ(
+        std::string(error.what()),
+        (adapter.path() / "adapters.safetensors").string() + ": tensor " +
+            module +
+            ".lora_a is for rows that are put in another order, expected "
+            "linear layers only");
+  }
+}
+
+TEST_F(Load, TakesTheHeadOfAnLfm2ThatIsNotTied) {
+  copy("lfm2");
+  replace(
+      "config.json", "\"use_pos_enc\"",
+      "\"tie_embedding\": false, \"use_pos_enc\"");
+  EXPECT_EQ(
+      complaint(), "tensor lm_head.weight is missing, expected shape (67, 36)");
+  change_tensors([](auto& t) {
+    t.insert_or_assign("lm_head.weight", mx::zeros({67, 36}, mx::bfloat16));
+  });
+  EXPECT_EQ(complaint(), "accepted");
+}
+
 TEST_F(Load, NamesALeftOverTensor) {
   change_tensors([](auto& t) {
     t.insert_or_assign("model.layers.2.input_layernorm.weight", mx::ones({36}));

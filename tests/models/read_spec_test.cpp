@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <cmath>
 
 #include "base/check.h"
 #include "models/registry.h"
@@ -339,7 +340,7 @@ TEST(ReadSpec, RefusesWhatItWouldComputeOtherwise) {
            {"num_experts_per_tok", 2},
            {"moe_intermediate_size", 32},
            {"n_group", 8}}),
-      "n_group is 8, expected at most half of n_routed_experts");
+      "n_group is 8, expected at most half of n_routed_experts, 8");
 }
 
 // Keys of a hybrid, replaced by changes.
@@ -382,6 +383,44 @@ json::object nemotron_h(const json::object& changes = {}) {
       changes);
 }
 
+json::object nemotron_h_moe(const json::object& changes = {}) {
+  return hybrid(
+      nemotron_h(
+          {{"hybrid_override_pattern", "ME"},
+           {"n_routed_experts", 8},
+           {"num_experts_per_tok", 2},
+           {"moe_intermediate_size", 16}}),
+      changes);
+}
+
+json::object granite(const json::object& changes = {}) {
+  return hybrid(
+      {{"model_type", "granitemoehybrid"},
+       {"embedding_multiplier", 12},
+       {"residual_multiplier", 0.22},
+       {"attention_multiplier", 0.0078125},
+       {"logits_scaling", 8},
+       {"layer_types", {"mamba", "attention"}},
+       {"mamba_n_heads", 6},
+       {"mamba_d_head", 8},
+       {"mamba_n_groups", 1},
+       {"mamba_d_state", 5},
+       {"mamba_d_conv", 4}},
+      changes);
+}
+
+json::object qwen3_next(const json::object& changes = {}) {
+  return hybrid(
+      {{"model_type", "qwen3_next"},
+       {"full_attention_interval", 2},
+       {"linear_num_key_heads", 2},
+       {"linear_num_value_heads", 4},
+       {"linear_key_head_dim", 8},
+       {"linear_value_head_dim", 8},
+       {"linear_conv_kernel_dim", 4}},
+      changes);
+}
+
 TEST(ReadSpec, CountsTheStatesOfASequence) {
   const auto some = read(lfm2());
   EXPECT_EQ(states_of(some.layers[0].mixer), std::vector<int>{2 * 64});
@@ -408,7 +447,7 @@ TEST(ReadSpec, AdjustsTheWidthOfFeedForwardPartsAsLfm2Does) {
 TEST(ReadSpec, NamesTheKeyThatIsWrongInAHybrid) {
   EXPECT_EQ(
       complaint(lfm2({{"full_attn_idxs", {2}}})),
-      "full_attn_idxs is [2], expected numbers of 2 layers");
+      "full_attn_idxs is [2], expected numbers from 0 to 1");
   EXPECT_EQ(
       complaint(lfm2(
           {{"full_attn_idxs", nullptr}, {"layer_types", {"conv", "mamba"}}})),
@@ -424,16 +463,164 @@ TEST(ReadSpec, NamesTheKeyThatIsWrongInAHybrid) {
       complaint(mamba2({{"time_step_limit", {0.3, 0.1}}})),
       "time_step_limit is [3E-1,1E-1], expected the least and the most");
   EXPECT_EQ(
-      complaint(
-          mamba2({{"num_heads", 16384}, {"head_dim", 16384}, {"n_groups", 1}})),
-      "state_size makes a state of 5637144576 numbers");
-  EXPECT_EQ(
       complaint(nemotron_h({{"hybrid_override_pattern", "MX"}})),
       "hybrid_override_pattern is \"MX\", expected the letters M, *, - and E");
   EXPECT_EQ(
       complaint(nemotron_h({{"hybrid_override_pattern", "M*M"}})),
       "num_hidden_layers is 2, expected the layers named, 3");
   EXPECT_EQ(complaint(nemotron_h()), "accepted");
+}
+
+// Numbers that are in range each, and whose products would leave an int.
+TEST(ReadSpec, RefusesStatesThatAreTooLarge) {
+  const auto wide = [](const json::object& changes) {
+    return complaint(hybrid(
+        mamba2({{"num_heads", 16384}, {"head_dim", 1024}, {"n_groups", 1}}),
+        changes));
+  };
+  EXPECT_EQ(wide({}), "accepted");
+  EXPECT_EQ(
+      wide({{"head_dim", 1025}}),
+      "head_dim is 1025, expected at most 1024 for 16384 heads");
+  EXPECT_EQ(
+      wide({{"state_size", 112}}),
+      "state_size is 112, expected an integer from 1 to 111");
+  EXPECT_EQ(
+      wide({{"conv_kernel", 129}}),
+      "conv_kernel is 129, expected an integer from 2 to 128");
+  EXPECT_EQ(
+      complaint(qwen3_next(
+          {{"linear_num_key_heads", 1024},
+           {"linear_num_value_heads", 1024},
+           {"linear_key_head_dim", 1024},
+           {"linear_value_head_dim", 1024},
+           {"linear_conv_kernel_dim", 1024}})),
+      "linear_conv_kernel_dim is 1024, expected an integer from 2 to 683");
+}
+
+TEST(ReadSpec, RefusesFeedForwardPartsThatAreAdjustedTooWide) {
+  EXPECT_EQ(
+      complaint(lfm2(
+          {{"block_ff_dim", 1 << 24}, {"block_ffn_dim_multiplier", 1000}})),
+      "block_ff_dim is 16777216, adjusted 11184810240, expected from 1 to "
+      "16777216 after that");
+  EXPECT_EQ(
+      complaint(lfm2({{"block_ff_dim", 1}})),
+      "block_ff_dim is 1, adjusted 0, expected from 1 to 16777216 after that");
+}
+
+// mlx-lm clips time steps to [0.001, 100] where a Granite says nothing.
+TEST(ReadSpec, AGraniteThatSaysNothingClipsNoTimeSteps) {
+  const auto mixer = [](const json::object& changes) {
+    return std::get<Mamba2Spec>(read(granite(changes)).layers[0].mixer);
+  };
+  EXPECT_EQ(mixer({}).least_dt, 0.0f);
+  EXPECT_TRUE(std::isinf(mixer({}).most_dt));
+  const json::object clipped = {{"time_step_limit", {0.001, 100.0}}};
+  EXPECT_EQ(mixer(clipped).least_dt, 0.001f);
+  EXPECT_EQ(mixer(clipped).most_dt, 100.0f);
+}
+
+TEST(ReadSpec, AGraniteTurnsHeadsForRopeAlone) {
+  const auto turns = [](const json::object& changes) {
+    return attention(read(granite(changes)), 1).rope.has_value();
+  };
+  EXPECT_TRUE(turns({{"position_embedding_type", "rope"}}));
+  EXPECT_FALSE(turns({{"position_embedding_type", "nope"}}));
+  EXPECT_FALSE(turns({{"position_embedding_type", nullptr}}));
+  EXPECT_FALSE(turns({}));
+  EXPECT_EQ(
+      complaint(granite({{"position_embedding_type", "alibi"}})),
+      "position_embedding_type is \"alibi\", expected rope or nope");
+}
+
+// By either key; its own goes first.
+TEST(ReadSpec, AnLfm2IsTiedUnlessItSaysOtherwise) {
+  const auto tied = [](const json::object& changes) {
+    return read(lfm2(changes)).tied_head;
+  };
+  EXPECT_EQ(tied({}), true);
+  EXPECT_EQ(tied({{"tie_word_embeddings", false}}), false);
+  EXPECT_EQ(tied({{"tie_embedding", false}}), false);
+  EXPECT_EQ(
+      tied({{"tie_embedding", true}, {"tie_word_embeddings", false}}), true);
+}
+
+TEST(ReadSpec, QwenNextAttendsWhereLayersSaySo) {
+  const auto attending = [](const json::object& changes) {
+    const auto spec = read(qwen3_next(changes));
+    return std::vector<bool>{
+        keeps_kv(spec.layers[0].mixer), keeps_kv(spec.layers[1].mixer)};
+  };
+  EXPECT_EQ(attending({}), (std::vector<bool>{false, true}));
+  EXPECT_EQ(
+      attending({{"layer_types", {"full_attention", "linear_attention"}}}),
+      (std::vector<bool>{true, false}));
+  EXPECT_EQ(
+      complaint(qwen3_next({{"layer_types", {"full_attention", "mamba"}}})),
+      "layer_types is [\"full_attention\",\"mamba\"], expected a list of "
+      "full_attention and linear_attention");
+}
+
+TEST(ReadSpec, RefusesFormulasOfHybridsThatItDoesNotKnow) {
+  EXPECT_EQ(
+      complaint(nemotron_h({{"mlp_hidden_act", "silu"}})),
+      "mlp_hidden_act is \"silu\", expected relu2");
+  EXPECT_EQ(
+      complaint(nemotron_h({{"mamba_hidden_act", "gelu"}})),
+      "mamba_hidden_act is \"gelu\", expected silu");
+  EXPECT_EQ(
+      complaint(lfm2({{"block_use_swiglu", false}})),
+      "block_use_swiglu is false, expected true");
+  EXPECT_EQ(
+      complaint(lfm2({{"use_pos_enc", false}})),
+      "use_pos_enc is false, expected true");
+  EXPECT_EQ(
+      complaint(lfm2({{"hidden_act", "gelu"}})),
+      "hidden_act is \"gelu\", expected silu");
+  EXPECT_EQ(
+      complaint(mamba2({{"hidden_act", "gelu"}})),
+      "hidden_act is \"gelu\", expected silu");
+  EXPECT_EQ(
+      complaint(mamba2({{"rms_norm", false}})),
+      "rms_norm is false, expected true");
+  EXPECT_EQ(
+      complaint(granite({{"hidden_act", "gelu"}})),
+      "hidden_act is \"gelu\", expected silu");
+  EXPECT_EQ(
+      complaint(granite({{"normalization_function", "layernorm"}})),
+      "normalization_function is \"layernorm\", expected rmsnorm");
+  EXPECT_EQ(
+      complaint(qwen3_next({{"hidden_act", "gelu"}})),
+      "hidden_act is \"gelu\", expected silu");
+}
+
+// Groups of one expert have no best two; those kept must do for a token.
+TEST(ReadSpec, RefusesGroupsOfExpertsThatCannotBeChosenFrom) {
+  EXPECT_EQ(
+      complaint(nemotron_h_moe({{"n_group", 4}, {"topk_group", 2}})),
+      "accepted");
+  EXPECT_EQ(
+      complaint(nemotron_h_moe({{"n_group", 8}, {"topk_group", 4}})),
+      "n_group is 8, expected at most half of n_routed_experts, 8");
+  EXPECT_EQ(
+      complaint(nemotron_h_moe({{"n_group", 3}})),
+      "n_group is 3, expected a divisor of n_routed_experts, 8");
+  EXPECT_EQ(
+      complaint(nemotron_h_moe(
+          {{"n_group", 4}, {"topk_group", 1}, {"num_experts_per_tok", 3}})),
+      "topk_group is 1, expected at least 2, as groups have 2 experts and a "
+      "token visits 3");
+}
+
+TEST(ReadSpec, OneExpertAloneCountsByItsScore) {
+  const auto normalizes = [](const json::object& changes) {
+    const auto spec = read(nemotron_h_moe(changes));
+    return std::get<MoeSpec>(spec.layers[1].feed_forward).router.normalize;
+  };
+  EXPECT_TRUE(normalizes({}));
+  EXPECT_FALSE(normalizes({{"num_experts_per_tok", 1}}));
+  EXPECT_FALSE(normalizes({{"norm_topk_prob", false}}));
 }
 
 TEST(Rope, ScalesFrequenciesAsLlama3Does) {

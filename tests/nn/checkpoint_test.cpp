@@ -242,7 +242,7 @@ TEST_F(CheckpointFolder, AFileThatChangesBeforeItIsReadIsRefused) {
   folder_.write("model.safetensors", "other");
   EXPECT_TRUE(complaint(kExitBadData, [&] {
                 checkpoint.finish();
-              }).ends_with(" when its header was read: it has changed"));
+              }).ends_with(" was being loaded; start again"));
 }
 
 TEST_F(CheckpointFolder, ReadsTheFilesOfAnIndex) {

@@ -96,7 +96,7 @@ TEST_F(FileDataTest, LivesOnWhenTheFileIsGone) {
   EXPECT_TRUE(same_bits(tensor, numbers));
 }
 
-// Operations may compute in place of an input that nobody else needs.
+// MLX computes in place of an input that nobody else needs, if it owns it.
 TEST_F(FileDataTest, NothingIsEverWrittenToTheFile) {
   const auto numbers = random_array({100, 100}, 1);
   save({{"t", numbers}}, 0);
@@ -131,6 +131,27 @@ TEST_F(FileDataTest, TellsWhatItHasRead) {
     mx::eval(tensor);
     EXPECT_EQ(bytes, 4000u);
   }
+}
+
+// More than a piece between two reports, and than one reader's share.
+TEST_F(FileDataTest, LargeTensorsAreReadInPartsThatFitTogether) {
+  const auto numbers =
+      mx::reshape(mx::arange(0, 17'000'000, mx::int32), {17'000, 1000});
+  for (const size_t rest : {0, 1}) {
+    save({{"t", numbers}}, rest);
+    size_t reports = 0;
+    auto tensor = open(0, [&](size_t) { ++reports; });
+    EXPECT_TRUE(same_bits(tensor, numbers));
+    EXPECT_EQ(reports, 2u);
+  }
+}
+
+TEST_F(FileDataTest, AFileThatIsReplacedByOneAsLargeIsRefused) {
+  save({{"t", random_array({50, 50}, 1)}}, 0);
+  auto tensor = open(0);
+  folder_.write("other", folder_.read("t.safetensors"));
+  std::filesystem::rename(folder_.path() / "other", path());
+  EXPECT_THROW(mx::eval(tensor), StartError);
 }
 
 TEST_F(FileDataTest, AFileThatShrinksIsAnErrorThatNamesTheTensor) {

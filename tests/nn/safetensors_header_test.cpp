@@ -48,7 +48,7 @@ TEST_F(SafetensorsHeader, TellsTensorsInTheOrderInWhichTheyLie) {
           "e": {"dtype": "U8", "shape": [0], "data_offsets": [16, 16]}})";
   const auto file = read(file_with_header(header, std::string(16, 'x')));
   ASSERT_EQ(file.tensors.size(), 3u);
-  EXPECT_EQ(file.bytes, 8 + header.size() + 16);
+  EXPECT_EQ(file.stamp.bytes, 8 + header.size() + 16);
   EXPECT_EQ(file.tensors[0].name, "a");
   EXPECT_EQ(file.tensors[0].dtype, "BF16");
   EXPECT_EQ(file.tensors[0].shape, (std::vector<int64_t>{2, 1}));
@@ -100,16 +100,43 @@ TEST_F(SafetensorsHeader, WhatIsNotAnObjectOfTensorsIsRefused) {
   EXPECT_EQ(
       complaint(std::string(5000, '['), 0),
       "corrupt: its header is not a JSON object");
-  EXPECT_EQ(complaint(R"({"a": 3})", 0), "corrupt: tensor a is not described");
+  EXPECT_EQ(
+      complaint(R"({"a": 3})", 0), "corrupt: tensor a lacks dtype, a text");
+  EXPECT_EQ(
+      complaint(R"({"a": {"dtype": "U8", "data_offsets": [0, 1]}})", 1),
+      "corrupt: tensor a lacks shape, a list of numbers");
+  for (const char* offsets : {"[0]", "[0, -1]", "[0, 1, 1]", "[0, 1.5]"}) {
+    EXPECT_EQ(
+        complaint(
+            std::string(R"({"a": {"dtype": "U8", "shape": [1], )") +
+                R"("data_offsets": )" + offsets + "}}",
+            1),
+        "corrupt: tensor a lacks data_offsets, two numbers from 0");
+  }
+}
+
+TEST_F(SafetensorsHeader, NamesAndShapesHaveALimit) {
+  const auto named = [&](const std::string& name) {
+    return complaint(
+        R"({")" + name +
+            R"(": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}})",
+        1);
+  };
+  EXPECT_EQ(named(std::string(1024, 'x')), "accepted");
+  EXPECT_EQ(
+      named(std::string(1025, 'x')),
+      "corrupt: a tensor's name has 1025 bytes, expected at most 1024, none of "
+      "them a control character");
+  EXPECT_EQ(
+      named(R"(a\nb)"),
+      "corrupt: a tensor's name has 3 bytes, expected at most 1024, none of "
+      "them a control character");
   EXPECT_EQ(
       complaint(
-          R"({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0]}})", 1),
-      "corrupt: tensor a is not described");
-  EXPECT_EQ(
-      complaint(
-          R"({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, -1]}})",
+          R"({"a": {"dtype": "U8", "shape": [1,1,1,1,1,1,1,1,1],
+              "data_offsets": [0, 1]}})",
           1),
-      "corrupt: tensor a is not described");
+      "corrupt: tensor a has 9 axes, expected at most 8");
 }
 
 TEST_F(SafetensorsHeader, OverlappingTensorsAreRefused) {
@@ -134,14 +161,18 @@ TEST_F(SafetensorsHeader, BytesOfNoTensorAreRefused) {
       "corrupt: 3 bytes in front of tensor a are nobody's");
 }
 
-TEST_F(SafetensorsHeader, ANameThatIsThereTwiceIsRefused) {
-  EXPECT_EQ(
-      complaint(
-          R"({"a\"": {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]},
-              "b": {"dtype": "U8", "shape": [2], "data_offsets": [2, 4]},
-              "a\"" : {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]}})",
-          4),
-      R"(corrupt: tensor a\" is described twice)");
+TEST_F(SafetensorsHeader, WhatIsSaidTwiceIsRefusedHoweverItIsWritten) {
+  const char* const headers[] = {
+      R"({"a\"": {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]},
+          "b": {"dtype": "U8", "shape": [2], "data_offsets": [2, 4]},
+          "a\"" : {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]}})",
+      R"({"w": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]},
+          "\u0077": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}})",
+      R"({"a": {"dtype": "U8", "dtype": "I8", "shape": [4],
+          "data_offsets": [0, 4]}})"};
+  for (const char* header : headers) {
+    EXPECT_EQ(complaint(header, 4), "corrupt: its header says something twice");
+  }
 }
 
 TEST_F(SafetensorsHeader, NumbersThatWouldOverflowAreRefused) {
@@ -160,14 +191,16 @@ TEST_F(SafetensorsHeader, NumbersThatWouldOverflowAreRefused) {
       "corrupt: tensor a lies from 18446744073709551607 to "
       "18446744073709551615, which is nowhere");
   for (const char* shape :
-       {"2147483648", "65536, 65536, 65536, 65536", "-1",
-        "2147483647, 0, -5"}) {
+       {"2147483648", "65536, 65536, 65536, 65536", "-1", "2147483647, 0, -5",
+        "0, 2147483647, 2147483647"}) {
     EXPECT_EQ(
         complaint(
             std::string(R"({"a": {"dtype": "U8", "shape": [)") + shape +
                 R"(], "data_offsets": [0, 0]}})",
             0),
-        "corrupt: tensor a has an impossible shape");
+        "corrupt: tensor a has shape (" + std::string(shape) +
+            "), expected sizes of at most 2147483647 and a product of at most "
+            "281474976710656");
   }
 }
 
@@ -180,7 +213,8 @@ TEST_F(SafetensorsHeader, AShapeAndItsBytesMustAgree) {
   EXPECT_EQ(
       complaint(
           R"({"a": {"dtype": "Q7", "shape": [2], "data_offsets": [0, 8]}})", 8),
-      "tensor a has the unknown type Q7");
+      "tensor a has the unknown type Q7, expected F64, F32, F16, BF16, I64, "
+      "I32, I16, I8, U64, U32, U16, U8, BOOL, F8_E4M3, F8_E8M0");
 }
 
 } // namespace

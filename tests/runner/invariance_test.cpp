@@ -44,7 +44,9 @@ std::vector<Form> forms() {
       {"FloatWithHalfCache", kModels + "llama-f32", mx::float16},
       {"SlidingWindow", kModels + "mistral-window"},
       {"ShortConvolutions", kModels + "lfm2"},
-      {"StatesOnly", kModels + "mamba2"}};
+      {"StatesOnly", kModels + "mamba2"},
+      {"DeltasAndExperts", kModels + "qwen3_next"},
+      {"ScansAndExperts", kModels + "nemotron_h-moe"}};
 }
 
 // The sampling of the subject with this number: something of everything.

@@ -663,7 +663,7 @@ TEST_P(RunnerStates, ARowInVainDoesNotReachWhoTakesItsSlot) {
 INSTANTIATE_TEST_SUITE_P(
     Models,
     RunnerStates,
-    testing::Values("lfm2", "mamba2", "qwen3_next"),
+    testing::Values("lfm2", "mamba2", "nemotron_h", "qwen3_next"),
     [](const auto& folder) { return std::string(folder.param); });
 
 TEST_F(RunnerTest, CallsOutOfTurnAreOurMistake) {

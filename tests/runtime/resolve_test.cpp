@@ -154,6 +154,25 @@ TEST(Resolve, ShowsHowManyParametersThereAre) {
   }
 }
 
+TEST(Resolve, ShowsHowManySequencesThereIsRoomFor) {
+  CheckpointSummary checkpoint = some_checkpoint();
+  checkpoint.memory.kv = size_t{1600} * 2048;
+  EXPECT_THAT(
+      resolved_text(tiny_chat(), checkpoint, {.cores = 4}),
+      HasSubstr(
+          "  2.0 KiB a token; 1600 tokens in all: 3 sequences of 512, or 64 of "
+          "25\n"));
+}
+
+TEST(Resolve, ShowsHowWeightsAreKept) {
+  CheckpointSummary checkpoint = some_checkpoint();
+  checkpoint.weights = {"bfloat16: lm_head", "mxfp4: layers 0-1: mlp.up_proj"};
+  EXPECT_THAT(
+      resolved_text(tiny_chat(), checkpoint, {.cores = 4}),
+      HasSubstr("weights            bfloat16: lm_head\n"
+                "#                      mxfp4: layers 0-1: mlp.up_proj\n"));
+}
+
 TEST(Resolve, ShowsWhatItCameTo) {
   const auto text = resolved_text(tiny_chat(), some_checkpoint(), {.cores = 4});
   EXPECT_THAT(text, HasSubstr("tiny-chat (llama, 2 layers)"));

@@ -71,7 +71,9 @@ GRANITE_HYBRID = IDS | {
     "num_local_experts": 5, "position_embedding_type": "nope",
     "residual_multiplier": 0.7, "rms_norm_eps": 1e-5, "rope_scaling": None,
     "rope_theta": 10000.0, "shared_intermediate_size": 14,
-    "tie_word_embeddings": True, "vocab_size": 67}
+    "tie_word_embeddings": True,
+    # What mlx-lm takes where a file has none; the authors clip nothing then.
+    "time_step_limit": [0.001, 100.0], "vocab_size": 67}
 GRANITE_DENSE = GRANITE_HYBRID | {
     "intermediate_size": 44, "num_experts_per_tok": 0,
     "num_local_experts": 0, "shared_intermediate_size": 44}

@@ -29,6 +29,16 @@ QWEN3_MOE = QWEN3 | {
     "moe_intermediate_size": 12, "norm_topk_prob": True, "num_experts": 5,
     "num_experts_per_tok": 2}
 
+OLMOE = IDS | {
+    "architectures": ["OlmoeForCausalLM"], "model_type": "olmoe",
+    "clip_qkv": None, "hidden_act": "silu", "hidden_size": 36,
+    "intermediate_size": 12, "max_position_embeddings": 128,
+    "head_dim": 10, "norm_topk_prob": False, "num_attention_heads": 6,
+    "num_experts": 7,
+    "num_experts_per_tok": 3, "num_hidden_layers": 4,
+    "num_key_value_heads": 2, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+    "tie_word_embeddings": False, "vocab_size": 67}
+
 PHIMOE = IDS | {
     "architectures": ["PhiMoEForCausalLM"], "model_type": "phimoe",
     "attention_bias": True, "hidden_act": "silu", "hidden_size": 36,
@@ -125,6 +135,9 @@ VARIANTS = {
         "norm_topk_prob": False, "num_experts": 6,
         "num_hidden_layers": 5}, mx.float16),
     "qwen3_moe-hub": Variant(QWEN3_MOE | SMALL, layout=hub.experts_apart),
+    "olmoe": Variant(OLMOE, mx.float16),
+    "olmoe-hub": Variant(
+        OLMOE | SMALL | {"norm_topk_prob": True}, layout=hub.experts_apart),
     "phimoe": Variant(PHIMOE, mx.float16),
     "phimoe-plain-rope": Variant(PHIMOE | {
         "rope_scaling": None, "router_jitter_noise": 0.01}, mx.float16),

@@ -20,6 +20,10 @@ class Variant:
     # (tensors by mlx-lm's names, config) -> what the file holds
     layout: Callable = as_mlx_lm_names_them
     shards: int = 1
+    # Entries of config["quantization"] that the file does not have.
+    unsaid: tuple = ()
+    # Of the same numbers, where mlx-lm cannot load this one.
+    equal: "Variant | None" = None
 
     @property
     def is_of_mlx(self):

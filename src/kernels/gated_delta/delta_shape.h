@@ -12,6 +12,9 @@ struct DeltaShape {
   int value_dim = 0;   // Dv
 };
 
+// Values of a token: Hv Dv.
+int delta_width(const DeltaShape& shape);
+
 // Queries, keys and values of a token: 2 Hk Dk + Hv Dv.
 int delta_columns(const DeltaShape& shape);
 

@@ -141,11 +141,11 @@ PARALLM_MULTIVERSION(delta, delta_body, DeltaArgs)
 
 // inputs: states, qkv, a, b, a_log, dt_bias; outputs: y and the states' own
 // memory
-class GatedDelta : public CpuPrimitive {
+class DeltaRule : public CpuPrimitive {
  public:
-  GatedDelta(
+  DeltaRule(
       mx::Stream stream, const DeltaShape& shape, std::vector<StateRow> rows)
-      : CpuPrimitive(stream, "parallm::GatedDelta"),
+      : CpuPrimitive(stream, "parallm::DeltaRule"),
         shape_(shape),
         rows_(std::move(rows)) {}
 
@@ -188,8 +188,12 @@ void check_weights(const DeltaWeights& weights, const DeltaShape& shape) {
 
 } // namespace
 
+int delta_width(const DeltaShape& shape) {
+  return shape.value_heads * shape.value_dim;
+}
+
 int delta_columns(const DeltaShape& s) {
-  return 2 * s.key_heads * s.key_dim + s.value_heads * s.value_dim;
+  return 2 * s.key_heads * s.key_dim + delta_width(s);
 }
 
 int delta_state_floats(const DeltaShape& shape) {
@@ -225,7 +229,7 @@ Advanced gated_delta(
   const auto out = mx::array::make_arrays(
       {{tokens, shape.value_heads * shape.value_dim}, states.shape()},
       {qkv.dtype(), states.dtype()},
-      std::make_shared<GatedDelta>(stream, shape, rows),
+      std::make_shared<DeltaRule>(stream, shape, rows),
       {states, qkv, a, b, weights.a_log, weights.dt_bias});
   return {out[0], out[1]};
 }

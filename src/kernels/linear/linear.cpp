@@ -7,66 +7,102 @@
 namespace parallm {
 namespace {
 
-// inputs: x, then the weight's
+// Rows of x as float32, padded with zeros: themselves if they are that already.
+class WideRows {
+ public:
+  WideRows(FloatType type, const void* x, int rows, int inputs)
+      : rows_(static_cast<const float*>(x)) {
+    const int padded = simd::round_up(inputs);
+    if (type == FloatType::kF32 && padded == inputs) {
+      return;
+    }
+    copy_.resize(static_cast<size_t>(rows) * padded);
+    const size_t row_bytes = inputs * float_bytes(type);
+    for (int row = 0; row < rows; ++row) {
+      simd::load_row(
+          type, copy_.data() + static_cast<size_t>(row) * padded,
+          static_cast<const char*>(x) + row * row_bytes, inputs);
+    }
+    rows_ = copy_.data();
+  }
+  WideRows(const WideRows&) = delete;
+  WideRows& operator=(const WideRows&) = delete;
+
+  const float* data() const { return rows_; }
+
+ private:
+  const float* rows_;
+  std::vector<float> copy_{};
+};
+
+// One weight of several, and where its product goes.
+struct Product {
+  WeightView weight;
+  char* y;
+  FloatType y_type;
+};
+
+// inputs: x, then those of each weight; outputs: a product of each
 class Linear : public CpuPrimitive {
  public:
-  Linear(mx::Stream stream, const WeightLayout& layout)
-      : CpuPrimitive(stream, "parallm::Linear"), layout_(layout) {}
+  Linear(mx::Stream stream, std::vector<WeightLayout> layouts)
+      : CpuPrimitive(stream, "parallm::Linear"), layouts_(std::move(layouts)) {}
 
   void eval_cpu(
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
-    allocate(out[0]);
-    encoder(in, out).dispatch(
-        [x = RowMajor(in[0]), x_type = float_type(in[0].dtype()),
-         rows = in[0].shape(0), weight = WeightView(layout_, in, 1),
-         y = out[0].data<char>(),
-         out_type = float_type(out[0].dtype())]() mutable {
-          ProductArgs args = weight.matrix(0);
-          args.rows = rows;
-          args.out = y;
-          args.out_type = out_type;
-          run(args, x_type, x.data());
-        });
+    std::vector<Product> products;
+    size_t first = 1;
+    for (size_t i = 0; i < out.size(); ++i) {
+      allocate(out[i]);
+      const WeightView weight(layouts_[i], in, first);
+      first += weight.arrays();
+      products.push_back(
+          {weight, out[i].data<char>(), float_type(out[i].dtype())});
+    }
+    encoder(in, out).dispatch([x = RowMajor(in[0]),
+                               x_type = float_type(in[0].dtype()),
+                               rows = in[0].shape(0), inputs = in[0].shape(1),
+                               products = std::move(products)]() mutable {
+      const WideRows wide(x_type, x.data(), rows, inputs);
+      for (auto& each : products) {
+        ProductArgs args = each.weight.matrix(0);
+        args.x = wide.data();
+        args.rows = rows;
+        args.out = each.y;
+        args.out_type = each.y_type;
+        product(args);
+      }
+    });
   }
 
  private:
-  // Rows are widened to float32 once, unless they are that already.
-  static void run(ProductArgs& args, FloatType x_type, const void* x) {
-    std::vector<float> wide;
-    const int padded = simd::round_up(args.inputs);
-    if (x_type == FloatType::kF32 && padded == args.inputs) {
-      args.x = static_cast<const float*>(x);
-    } else {
-      wide.resize(static_cast<size_t>(args.rows) * padded);
-      const size_t row_bytes = args.inputs * float_bytes(x_type);
-      for (int row = 0; row < args.rows; ++row) {
-        simd::load_row(
-            x_type, wide.data() + static_cast<size_t>(row) * padded,
-            static_cast<const char*>(x) + row * row_bytes, args.inputs);
-      }
-      args.x = wide.data();
-    }
-    product(args);
-  }
-
-  WeightLayout layout_;
+  std::vector<WeightLayout> layouts_;
 };
 
-mx::array launch(
-    const mx::Stream& stream,
-    const mx::array& x,
-    const WeightOperands& weight,
-    mx::Dtype out) {
-  const auto& first = weight.arrays[0];
+void expect_fit(const mx::array& x, const WeightOperands& weight) {
   PARALLM_CHECK(
-      x.ndim() == 2 && first.ndim() == 2 &&
+      x.ndim() == 2 && weight.arrays[0].ndim() == 2 &&
           x.shape(1) == weight_inputs(weight) && !weight.layout.globally_scaled,
       "linear of {} by {}", x.shape(-1), weight_inputs(weight));
+}
+
+std::vector<mx::array> launch(
+    const mx::Stream& stream,
+    const mx::array& x,
+    const std::vector<WeightOperands>& weights,
+    mx::Dtype out) {
   std::vector<mx::array> inputs{x};
-  inputs.insert(inputs.end(), weight.arrays.begin(), weight.arrays.end());
-  return mx::array(
-      mx::Shape{x.shape(0), first.shape(0)}, out,
-      std::make_shared<Linear>(stream, weight.layout), std::move(inputs));
+  std::vector<WeightLayout> layouts;
+  std::vector<mx::Shape> shapes;
+  for (const auto& weight : weights) {
+    expect_fit(x, weight);
+    inputs.insert(inputs.end(), weight.arrays.begin(), weight.arrays.end());
+    layouts.push_back(weight.layout);
+    shapes.push_back({x.shape(0), weight.arrays[0].shape(0)});
+  }
+  return mx::array::make_arrays(
+      std::move(shapes), std::vector<mx::Dtype>(weights.size(), out),
+      std::make_shared<Linear>(stream, std::move(layouts)), inputs);
 }
 
 mx::array wide(const mx::array& x) {
@@ -78,6 +114,21 @@ mx::array with_bias(
   return mx::astype(bias ? y + wide(*bias) : y, out);
 }
 
+std::vector<mx::array> references(
+    const mx::array& x,
+    const std::vector<LinearWeight>& weights,
+    mx::Dtype out) {
+  std::vector<mx::array> results;
+  for (const auto& [weight, bias] : weights) {
+    results.push_back(std::visit(
+        [&](const auto& arrays) {
+          return linear_reference(x, arrays, bias, out);
+        },
+        weight));
+  }
+  return results;
+}
+
 } // namespace
 
 mx::array linear(
@@ -85,9 +136,7 @@ mx::array linear(
     const mx::array& weight,
     const std::optional<mx::array>& bias,
     mx::Dtype out) {
-  const auto stream = kernel_stream();
-  return on_cpu(stream) ? launch(stream, x, weight_operands(weight, bias), out)
-                        : linear_reference(x, weight, bias, out);
+  return linear_group(x, {{weight, bias}}, out)[0];
 }
 
 mx::array linear(
@@ -95,9 +144,24 @@ mx::array linear(
     const QuantizedWeight& weight,
     const std::optional<mx::array>& bias,
     mx::Dtype out) {
+  return linear_group(x, {{weight, bias}}, out)[0];
+}
+
+std::vector<mx::array> linear_group(
+    const mx::array& x,
+    const std::vector<LinearWeight>& weights,
+    mx::Dtype out) {
   const auto stream = kernel_stream();
-  return on_cpu(stream) ? launch(stream, x, weight_operands(weight, bias), out)
-                        : linear_reference(x, weight, bias, out);
+  if (!on_cpu(stream)) {
+    return references(x, weights, out);
+  }
+  std::vector<WeightOperands> operands;
+  for (const auto& [weight, bias] : weights) {
+    operands.push_back(std::visit(
+        [&](const auto& arrays) { return weight_operands(arrays, bias); },
+        weight));
+  }
+  return launch(stream, x, operands, out);
 }
 
 mx::array linear_reference(

@@ -3,6 +3,8 @@
 #include <mlx/mlx.h>
 
 #include <optional>
+#include <variant>
+#include <vector>
 
 #include "kernels/linear/quant_mode.h"
 
@@ -42,6 +44,19 @@ mx::array linear(
     const mx::array& x,
     const QuantizedWeight& weight,
     const std::optional<mx::array>& bias,
+    mx::Dtype out);
+
+// What one of several products with the same x needs.
+struct LinearWeight {
+  std::variant<mx::array, QuantizedWeight> weight;
+  std::optional<mx::array> bias{};
+};
+
+// Products of the same x with several weights, in one kernel: each is what
+// `linear` gives.
+std::vector<mx::array> linear_group(
+    const mx::array& x,
+    const std::vector<LinearWeight>& weights,
     mx::Dtype out);
 
 // The same in MLX's own operations, in float32: for devices without a kernel,

@@ -59,6 +59,12 @@ void expect_consistent(const QuantizedWeight& w) {
       w.scales.shape(-1));
 }
 
+// See WeightOperands.
+size_t count_arrays(const WeightLayout& layout) {
+  return size_t{1} + is_packed(layout.form) + is_affine(layout.form) +
+         layout.globally_scaled + layout.biased;
+}
+
 } // namespace
 
 WeightOperands weight_operands(
@@ -97,7 +103,8 @@ WeightView::WeightView(
     const WeightLayout& layout, const std::vector<mx::array>& in, size_t first)
     : layout_(layout),
       matrices_(in[first].ndim() == 3 ? in[first].shape(0) : 1) {
-  for (size_t i = first; i < in.size(); ++i) {
+  const size_t end = first + count_arrays(layout);
+  for (size_t i = first; i < end; ++i) {
     parts_.push_back({RowMajor(in[i]), in[i].nbytes() / matrices_});
   }
   sizes_.inputs = weight_inputs({layout, {in[first]}});
@@ -108,7 +115,7 @@ WeightView::WeightView(
     sizes_.scale_type = float_type(in[first + 1].dtype());
   }
   if (layout.biased) {
-    sizes_.bias_type = float_type(in.back().dtype());
+    sizes_.bias_type = float_type(in[end - 1].dtype());
   }
 }
 

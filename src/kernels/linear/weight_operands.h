@@ -42,13 +42,14 @@ int weight_inputs(const WeightOperands& operands);
 // stream's thread.
 class WeightView {
  public:
-  // The arrays are the last of `in`, from `first` on.
+  // The arrays are those of `in` from `first` on, as many as the layout has.
   WeightView(
       const WeightLayout& layout,
       const std::vector<mx::array>& in,
       size_t first);
 
   int matrices() const { return matrices_; } // X; 1 if there is no such axis
+  size_t arrays() const { return parts_.size(); }
 
   // All that a product by one matrix needs but its rows. Of memory that lives
   // as long as the view.

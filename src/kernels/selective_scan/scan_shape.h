@@ -12,6 +12,9 @@ struct ScanShape {
   int state = 0;    // N
 };
 
+// x of a token: H P.
+int scan_width(const ScanShape& shape);
+
 // x, B and C of a token: H P + 2 G N.
 int scan_columns(const ScanShape& shape);
 

@@ -157,8 +157,12 @@ void check_weight(const mx::array& weight, const ScanShape& shape) {
 
 } // namespace
 
+int scan_width(const ScanShape& shape) {
+  return shape.heads * shape.head_dim;
+}
+
 int scan_columns(const ScanShape& s) {
-  return s.heads * s.head_dim + 2 * s.groups * s.state;
+  return scan_width(s) + 2 * s.groups * s.state;
 }
 
 int scan_state_floats(const ScanShape& shape) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/read_router.h"
 #include "models/read_spec.h"
 #include "models/registry.h"
 #include "models/tidy.h"
@@ -48,39 +49,14 @@ MoeSpec read_experts(const ConfigJson& json) {
   if (shared > 0) {
     moe.shared = MlpSpec{.width = shared * moe.width};
   }
-  auto& router = moe.router;
-  router.scale =
-      static_cast<float>(json.number_or("routed_scaling_factor", 1, 0, 1e6));
-  router.groups = json.integer_or("n_group", 1, 1, moe.experts);
-  router.groups_kept = json.integer_or("topk_group", 1, 1, router.groups);
-  if (moe.experts % router.groups != 0) {
-    json.refuse_value(
-        "n_group",
-        fmt::format("a divisor of n_routed_experts, {}", moe.experts));
-  }
   return moe;
 }
 
-void expect_scores(const ConfigJson& json, const char* expected) {
-  if (json.text_or("scoring_func", expected) != expected) {
-    json.refuse_value("scoring_func", expected);
-  }
-}
-
-// Sigmoid scores with a bias that balances (DeepSeek-V3, arXiv 2412.19437).
 MoeSpec read_balanced_experts(const ConfigJson& json) {
-  if (json.text_or("topk_method", "noaux_tc") != "noaux_tc") {
-    json.refuse_value("topk_method", "noaux_tc");
-  }
-  expect_scores(json, "sigmoid");
+  expect_text(json, "topk_method", "noaux_tc");
+  expect_text(json, "scoring_func", "sigmoid");
   MoeSpec moe = read_experts(json);
-  if (moe.router.groups > 1 && moe.experts < 2 * moe.router.groups) {
-    json.refuse_value("n_group", "at most half of n_routed_experts");
-  }
-  moe.router.score = RouterSpec::Score::kSigmoid;
-  moe.router.normalize = json.flag_or("norm_topk_prob", true);
-  moe.router.correction = true;
-  moe.router.best_two = true;
+  read_balanced_router(json, moe);
   return moe;
 }
 
@@ -179,10 +155,11 @@ void tidy_latent_decoder(Checkpoint& ck, const ArchSpec& spec) {
 } // namespace
 
 ArchSpec read_deepseek_v2(const ConfigJson& json) {
-  expect_scores(json, "softmax");
+  expect_text(json, "scoring_func", "softmax");
   MoeSpec moe = read_experts(json);
-  if (json.text_or("topk_method", "greedy") != "group_limited_greedy") {
-    moe.router.groups = moe.router.groups_kept = 1;
+  moe.router.scale = read_routed_scale(json);
+  if (json.text_or("topk_method", "greedy") == "group_limited_greedy") {
+    read_groups(json, moe);
   }
   ArchSpec spec = read_latent_decoder(json, moe);
   spec.tidy = {tidy_latent_decoder};

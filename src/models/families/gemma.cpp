@@ -89,9 +89,7 @@ ArchSpec read_gemma3_text(const ConfigJson& file) {
       R"({"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256,
           "vocab_size": 262208, "rope_theta": 1000000, "sliding_window": 512,
           "max_position_embeddings": 131072})");
-  if (json.flag_or("use_bidirectional_attention", false)) {
-    json.refuse_value("use_bidirectional_attention", "false");
-  }
+  expect_flag(json, "use_bidirectional_attention", false);
   ArchSpec spec = read_common(
       json, Activation::kGeluTanh, {.layer_type = "full_attention"});
   wrap_parts_in_norms(spec.names);

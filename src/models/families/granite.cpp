@@ -61,9 +61,11 @@ Mamba2Spec read_mixer(const ConfigJson& json) {
              .conv_bias = "mamba_conv_bias"});
 }
 
+// As in transformers nothing turns unless the file says rope; mlx-lm turns
+// unless it says nope.
 GqaSpec read_attention(const ConfigJson& json, int width) {
   GqaSpec attention = read_gqa(json, width);
-  const auto positions = json.text_or("position_embedding_type", "rope");
+  const auto positions = json.text_or("position_embedding_type", "nope");
   if (positions != "rope" && positions != "nope") {
     json.refuse_value("position_embedding_type", "rope or nope");
   }
@@ -74,14 +76,13 @@ GqaSpec read_attention(const ConfigJson& json, int width) {
 }
 
 void read_mixers(const ConfigJson& json, ArchSpec& spec) {
-  const auto types = read_layer_types(json, "layer_types", spec.layers.size());
-  for (size_t i = 0; i < types.size(); ++i) {
-    if (types[i] == "mamba") {
+  const auto scanning = layers_of_type(
+      json, "layer_types", spec.layers.size(), "mamba", "attention");
+  for (size_t i = 0; i < scanning.size(); ++i) {
+    if (scanning[i]) {
       spec.layers[i].mixer = read_mixer(json);
-    } else if (types[i] == "attention") {
-      spec.layers[i].mixer = read_attention(json, spec.width);
     } else {
-      json.refuse_value("layer_types", "a list of mamba and attention");
+      spec.layers[i].mixer = read_attention(json, spec.width);
     }
   }
 }
@@ -126,11 +127,12 @@ ArchSpec read_granitemoe(const ConfigJson& json) {
   return spec;
 }
 
-// Granite 4: Mamba-2 mixers and attention, experts or an MLP. mlx-lm takes the
-// least and the most time step from here where the file has none.
-ArchSpec read_granitemoehybrid(const ConfigJson& config) {
-  const auto json =
-      config.with_defaults(R"({"time_step_limit": [0.001, 100.0]})");
+// Granite 4: Mamba-2 mixers and attention, experts or an MLP. Files have no
+// time_step_limit: transformers then clips nothing, as do we, where mlx-lm
+// clips to [0.001, 100]. Heads that have learnt shorter steps would forget too
+// soon.
+ArchSpec read_granitemoehybrid(const ConfigJson& json) {
+  expect_text(json, "normalization_function", "rmsnorm");
   ArchSpec spec = read_frame(json);
   read_mixers(json, spec);
   if (json.integer_or("num_local_experts", 0, 0) > 0) {

@@ -12,35 +12,35 @@ namespace {
 
 // By full_attn_idxs or, in younger files, layer_types.
 std::vector<bool> read_attending(const ConfigJson& json, size_t layers) {
-  std::vector<bool> attending(layers);
   if (json.has("full_attn_idxs")) {
+    std::vector<bool> attending(layers);
     for (const int i : json.integers("full_attn_idxs", 0)) {
       if (i >= static_cast<int>(layers)) {
         json.refuse_value(
-            "full_attn_idxs", fmt::format("numbers of {} layers", layers));
+            "full_attn_idxs", fmt::format("numbers from 0 to {}", layers - 1));
       }
       attending[i] = true;
     }
     return attending;
   }
-  const auto types = read_layer_types(json, "layer_types", layers);
-  for (size_t i = 0; i < layers; ++i) {
-    if (types[i] != "full_attention" && types[i] != "conv") {
-      json.refuse_value("layer_types", "a list of full_attention and conv");
-    }
-    attending[i] = types[i] == "full_attention";
-  }
-  return attending;
+  return layers_of_type(json, "layer_types", layers, "full_attention", "conv");
 }
 
 // Two thirds of the width asked for, as a gated MLP has a third matrix.
-int adjusted(const ConfigJson& json, int width) {
+int adjusted(const ConfigJson& json, const char* key, int width) {
   const double factor =
       json.number_or("block_ffn_dim_multiplier", 1, 1e-3, 1e3);
   const int step = json.integer_or("block_multiple_of", 256, 1, 1 << 20);
   const auto wanted =
-      static_cast<int>(factor * static_cast<int>(2.0 * width / 3));
-  return (wanted + step - 1) / step * step;
+      static_cast<int64_t>(factor * static_cast<int>(2.0 * width / 3));
+  const int64_t rounded = (wanted + step - 1) / step * step;
+  if (rounded < 1 || rounded > kMostJoinedWidth) {
+    json.refuse(
+        key, fmt::format(
+                 "is {}, adjusted {}, expected from 1 to {} after that", width,
+                 rounded, kMostJoinedWidth));
+  }
+  return static_cast<int>(rounded);
 }
 
 MlpSpec read_feed_forward(const ConfigJson& json) {
@@ -49,7 +49,7 @@ MlpSpec read_feed_forward(const ConfigJson& json) {
   const int width = read_width(json, key);
   return {
       .width = json.flag_or("block_auto_adjust_ff_dim", true)
-                   ? adjusted(json, width)
+                   ? adjusted(json, key, width)
                    : width};
 }
 
@@ -63,11 +63,12 @@ GqaSpec read_attention(const ConfigJson& json, int width) {
 
 ArchSpec read_lfm2(const ConfigJson& config) {
   const auto json = config.with_defaults(R"({"rope_theta": 1000000})");
-  ArchSpec spec =
-      read_frame(json, {.norm_eps = "norm_eps", .activation = nullptr});
+  expect_flag(json, "block_use_swiglu", true);
+  expect_flag(json, "use_pos_enc", true);
+  ArchSpec spec = read_frame(json, {.norm_eps = "norm_eps"});
   const ShortConvSpec convolution{
       .width = spec.width,
-      .taps = read_taps(json, "conv_L_cache"),
+      .taps = read_taps(json, "conv_L_cache", spec.width),
       .bias = json.flag_or("conv_bias", false)};
   const auto attending = read_attending(json, spec.layers.size());
   for (size_t i = 0; i < attending.size(); ++i) {
@@ -76,7 +77,8 @@ ArchSpec read_lfm2(const ConfigJson& config) {
       spec.layers[i].mixer = read_attention(json, spec.width);
     }
   }
-  spec.tied_head = true;
+  // Its own key goes first, as in transformers; mlx-lm always ties.
+  spec.tied_head = json.flag_or("tie_embedding", spec.tied_head.value_or(true));
   auto& names = spec.names;
   names.norm = "model.embedding_norm";
   names.attention_norm = "operator_norm";

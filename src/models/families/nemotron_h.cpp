@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "models/read_mamba2.h"
+#include "models/read_router.h"
 #include "models/read_spec.h"
 #include "models/registry.h"
 #include "models/tidy.h"
@@ -41,27 +42,9 @@ MlpSpec read_relu2_mlp(const ConfigJson& json, const char* width_key) {
       .bias = json.flag_or("mlp_bias", false)};
 }
 
-// As DeepSeek 3 routes; see read_deepseek_v3.
-RouterSpec read_router(const ConfigJson& json, int experts) {
-  RouterSpec router;
-  router.score = RouterSpec::Score::kSigmoid;
-  router.correction = true;
-  router.best_two = true;
-  router.normalize = json.flag_or("norm_topk_prob", true);
-  router.scale =
-      static_cast<float>(json.number_or("routed_scaling_factor", 1, 0, 1e6));
-  router.groups = json.integer_or("n_group", 1, 1, experts);
-  router.groups_kept = json.integer_or("topk_group", 1, 1, router.groups);
-  if (experts % router.groups != 0) {
-    json.refuse_value(
-        "n_group", fmt::format("a divisor of n_routed_experts, {}", experts));
-  }
-  return router;
-}
-
 MoeSpec read_experts(const ConfigJson& json) {
   MoeSpec moe = read_moe(json, "n_routed_experts", "moe_intermediate_size");
-  moe.router = read_router(json, moe.experts);
+  read_balanced_router(json, moe);
   moe.activation = Activation::kRelu2;
   moe.gated = false;
   if (json.has("moe_latent_size")) {
@@ -132,6 +115,8 @@ void name_modules(ModuleNames& names) {
 } // namespace
 
 ArchSpec read_nemotron_h(const ConfigJson& config) {
+  expect_text(config, "mlp_hidden_act", "relu2");
+  expect_text(config, "mamba_hidden_act", "silu");
   const auto parts = read_parts(config);
   const auto json = config.with_defaults(
       fmt::format(R"({{"num_hidden_layers": {}}})", parts.size()));
@@ -144,7 +129,7 @@ ArchSpec read_nemotron_h(const ConfigJson& config) {
   for (size_t i = 0; i < parts.size(); ++i) {
     spec.layers[i] = read_layer(json, parts[i], spec.width);
   }
-  spec.tied_head = false;
+  spec.tied_head = spec.tied_head.value_or(false);
   name_modules(spec.names);
   spec.tidy = {tidy_experts, flatten_convolutions};
   return spec;

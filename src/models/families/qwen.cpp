@@ -59,8 +59,23 @@ GatedDeltaSpec read_delta(const ConfigJson& json) {
         "linear_num_value_heads",
         fmt::format("a multiple of linear_num_key_heads, {}", delta.key_heads));
   }
-  spec.taps = read_taps(json, "linear_conv_kernel_dim");
+  spec.taps = read_taps(json, "linear_conv_kernel_dim", delta_columns(delta));
   return spec;
+}
+
+// By layer_types or, where there are none, every n-th; mlx-lm reads the latter
+// only.
+std::vector<bool> read_attending(const ConfigJson& json, size_t layers) {
+  if (json.has("layer_types")) {
+    return layers_of_type(
+        json, "layer_types", layers, "full_attention", "linear_attention");
+  }
+  std::vector<bool> attending(layers);
+  const int period = json.integer_or("full_attention_interval", 4, 1);
+  for (size_t i = 0; i < layers; ++i) {
+    attending[i] = (i + 1) % period == 0;
+  }
+  return attending;
 }
 
 GqaSpec read_gated_attention(const ConfigJson& json, int width) {
@@ -79,6 +94,26 @@ void add_one_to_norms(Checkpoint& ck) {
     const auto ends = [&](const char* end) { return name.ends_with(end); };
     if (std::ranges::any_of(kNorms, ends)) {
       ck.put(name, mx::astype(ck.pull(name), mx::float32) + mx::array(1.0f));
+    }
+  }
+}
+
+// A head of keys after the other has its query, its key, and the values and
+// gates of the heads that share it; b and a likewise.
+void tidy_projections(
+    Checkpoint& ck, const std::string& at, const DeltaShape& delta) {
+  const int sharing = delta.value_heads / delta.key_heads;
+  const int key = delta.key_dim, values = sharing * delta.value_dim;
+  put_part_by_part(
+      ck, at + "in_proj_qkvz", delta.key_heads, {key, key, values, values});
+  put_part_by_part(ck, at + "in_proj_ba", delta.key_heads, {sharing, sharing});
+}
+
+void tidy_mixers(Checkpoint& ck, const ArchSpec& spec) {
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    if (const auto* m = std::get_if<GatedDeltaSpec>(&spec.layers[i].mixer)) {
+      tidy_projections(
+          ck, fmt::format("model.layers.{}.linear_attn.", i), m->delta);
     }
   }
 }
@@ -147,13 +182,13 @@ ArchSpec read_qwen3_moe(const ConfigJson& json) {
 // gate what they give.
 ArchSpec read_qwen3_next(const ConfigJson& json) {
   ArchSpec spec = read_frame(json);
-  const int period = json.integer_or("full_attention_interval", 4, 1);
+  const auto attending = read_attending(json, spec.layers.size());
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     auto& layer = spec.layers[i];
     layer.feed_forward =
         MlpSpec{.width = read_width(json, "intermediate_size")};
     layer.mixer = read_delta(json);
-    if ((i + 1) % period == 0) {
+    if (attending[i]) {
       layer.mixer = read_gated_attention(json, spec.width);
     }
   }
@@ -161,7 +196,7 @@ ArchSpec read_qwen3_next(const ConfigJson& json) {
     place_experts(spec, json, read_shared_experts(json));
   }
   spec.names.recurrent = "linear_attn.";
-  spec.tidy = {tidy_next, flatten_convolutions};
+  spec.tidy = {tidy_next, tidy_mixers, flatten_convolutions};
   return spec;
 }
 

@@ -1,0 +1,280 @@
+#include "nn/gguf/gguf_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "nn/gguf/gguf_blocks.h"
+#include "nn/gguf/gguf_keys.h"
+#include "nn/gguf/gguf_names.h"
+
+namespace parallm {
+namespace {
+
+namespace json = boost::json;
+
+constexpr const char* kArchitectures[] = {"llama", "qwen2", "qwen3"};
+
+// Far above any model; the family's reader has bounds of its own.
+constexpr int64_t kMost = 1 << 30;
+constexpr double kMostNumber = 1e12;
+
+// What may stand behind the architecture's name.
+constexpr const char* kKnown[] = {
+    "context_length",
+    "embedding_length",
+    "block_count",
+    "feed_forward_length",
+    "vocab_size",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.value_length",
+    "attention.layer_norm_rms_epsilon",
+    "rope.dimension_count",
+    "rope.freq_base",
+    "rope.scale_linear",
+    "rope.scaling.type",
+    "rope.scaling.factor",
+    "rope.scaling.original_context_length",
+    "rope.scaling.finetuned",
+    "expert_count",
+    "expert_used_count"};
+
+constexpr const char* kEndTokens[] = {
+    "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+    "tokenizer.ggml.eom_token_id"};
+
+class ConfigMaker {
+ public:
+  explicit ConfigMaker(const GgufFile& file)
+      : file_(file), keys_(file), architecture_(read_architecture()) {}
+
+  ConfigJson make() {
+    expect_known();
+    config_["model_type"] = architecture_;
+    read_sizes();
+    read_heads();
+    read_numbers();
+    read_rope();
+    read_tensors();
+    read_end_tokens();
+    return ConfigJson::parse(file_.path.string(), json::serialize(config_));
+  }
+
+ private:
+  std::string read_architecture() const {
+    const auto& name = keys_.text("general.architecture");
+    if (std::ranges::find(kArchitectures, name) == std::end(kArchitectures)) {
+      keys_.refuse(
+          "general.architecture",
+          fmt::format("is {}, expected llama, qwen2 or qwen3", name));
+    }
+    return name;
+  }
+
+  std::string key(const std::string& name) const {
+    return architecture_ + "." + name;
+  }
+
+  int64_t integer(const std::string& name) const {
+    return keys_.integer(key(name), 1, kMost);
+  }
+
+  // One part of several, and what nobody here reads.
+  void expect_known() const {
+    if (keys_.has("split.count")) {
+      keys_.integer("split.count", 0, 1);
+    }
+    for (const auto& [name, value] : file_.metadata) {
+      if (!name.starts_with(key(""))) {
+        continue;
+      }
+      const auto rest = name.substr(key("").size());
+      if (std::ranges::find(kKnown, rest) == std::end(kKnown)) {
+        keys_.refuse(name, "is not a known setting");
+      }
+    }
+    for (const char* name : {"expert_count", "expert_used_count"}) {
+      if (keys_.has(key(name))) {
+        keys_.integer(key(name), 0, 0); // a model with experts is another
+      }
+    }
+  }
+
+  void read_sizes() {
+    config_["hidden_size"] = integer("embedding_length");
+    config_["intermediate_size"] = integer("feed_forward_length");
+    config_["num_hidden_layers"] = integer("block_count");
+    config_["max_position_embeddings"] = integer("context_length");
+    const GgufTensor* embedding = file_.find("token_embd.weight");
+    if (!embedding || embedding->shape.size() != 2) {
+      keys_.refuse("tensor token_embd.weight", "is missing, or no matrix");
+    }
+    config_["vocab_size"] = embedding->shape[0];
+  }
+
+  void read_heads() {
+    const int64_t heads = integer("attention.head_count");
+    config_["num_attention_heads"] = heads;
+    if (keys_.has(key("attention.head_count_kv"))) {
+      config_["num_key_value_heads"] = integer("attention.head_count_kv");
+    }
+    head_dim_ = integer("embedding_length") / heads;
+    if (keys_.has(key("attention.key_length"))) {
+      head_dim_ = integer("attention.key_length");
+      config_["head_dim"] = head_dim_;
+    }
+    for (const char* name :
+         {"attention.value_length", "rope.dimension_count"}) {
+      if (keys_.has(key(name))) {
+        keys_.integer(key(name), head_dim_, head_dim_);
+      }
+    }
+  }
+
+  void read_numbers() {
+    config_["rms_norm_eps"] =
+        keys_.number(key("attention.layer_norm_rms_epsilon"), 0, 1);
+    config_["rope_theta"] =
+        keys_.has(key("rope.freq_base"))
+            ? keys_.number(key("rope.freq_base"), 1e-3, kMostNumber)
+            : 10000;
+  }
+
+  double factor() const {
+    return keys_.number(key("rope.scaling.factor"), 1e-6, 1e6);
+  }
+
+  void read_rope() {
+    const std::string name = key("rope.scaling.type");
+    const std::string type = keys_.has(name) ? keys_.text(name) : "none";
+    if (type == "linear") {
+      scale_rope({{"rope_type", "linear"}, {"factor", factor()}});
+    } else if (type == "yarn") {
+      scale_rope(
+          {{"rope_type", "yarn"},
+           {"factor", factor()},
+           {"original_max_position_embeddings",
+            integer("rope.scaling.original_context_length")}});
+    } else if (type != "none") {
+      keys_.refuse(
+          name, fmt::format("is {}, expected none, linear or yarn", type));
+    }
+    if (keys_.has(key("rope.scale_linear"))) {
+      const double scale = keys_.number(key("rope.scale_linear"), 1e-6, 1e6);
+      scale_rope({{"rope_type", "linear"}, {"factor", scale}});
+    }
+    read_rope_factors();
+  }
+
+  void scale_rope(const json::object& scaling) {
+    if (config_.contains("rope_scaling")) {
+      keys_.refuse("rope", "is scaled in two ways, expected one");
+    }
+    config_["rope_scaling"] = scaling;
+  }
+
+  // Llama 3.1's scaling, worked out: each pair of a head turns so much slower.
+  void read_rope_factors() {
+    const GgufTensor* tensor = file_.find(kRopeFactors);
+    if (!tensor) {
+      return;
+    }
+    const auto pairs = static_cast<size_t>(head_dim_ / 2);
+    if (tensor->type != GgufType::kF32 || tensor->shape.size() != 1 ||
+        tensor->bytes != pairs * sizeof(float)) {
+      keys_.refuse(
+          "tensor rope_freqs.weight",
+          fmt::format(
+              "has {} bytes, expected {} of F32", tensor->bytes,
+              pairs * sizeof(float)));
+    }
+    std::vector<float> factors(pairs);
+    MappedFile(file_.path, file_.stamp)
+        .read(tensor->begin, factors.data(), tensor->bytes);
+    scale_rope(
+        {{"rope_type", "longrope"},
+         {"long_factor", json::array(factors.begin(), factors.end())},
+         {"long_mscale", 1.0},
+         {"original_max_position_embeddings", integer("context_length")}});
+  }
+
+  bool has(const char* tensor) const { return file_.find(tensor) != nullptr; }
+
+  void read_tensors() {
+    config_["tie_word_embeddings"] = !has("output.weight");
+    config_["attention_bias"] =
+        has("blk.0.attn_q.bias") && architecture_ == "llama";
+    config_["mlp_bias"] = has("blk.0.ffn_up.bias");
+    std::map<std::string, int> packed;
+    for (const auto& tensor : file_.tensors) {
+      const std::string module = module_of(tensor);
+      if (is_packed(tensor.type)) {
+        packed[module] = info_of(tensor.type).bits;
+      }
+    }
+    if (!packed.empty()) {
+      config_["quantization"] = quantization(packed);
+    }
+  }
+
+  std::string module_of(const GgufTensor& tensor) const {
+    const std::string name = checkpoint_name(tensor.name);
+    if (name.empty() && tensor.name != kRopeFactors) {
+      keys_.refuse("tensor " + tensor.name, "is not known");
+    }
+    if (is_packed(tensor.type) &&
+        (tensor.shape.size() != 2 || !name.ends_with(".weight"))) {
+      keys_.refuse(
+          "tensor " + tensor.name,
+          fmt::format(
+              "is packed as {}, expected a matrix", info_of(tensor.type).name));
+    }
+    return name.substr(0, name.rfind('.'));
+  }
+
+  // The width of most modules is the model's; the others are named.
+  static json::object quantization(const std::map<std::string, int>& packed) {
+    const auto fours = std::ranges::count(
+        packed, 4, [](const auto& module) { return module.second; });
+    const int usual = 2 * fours >= std::ssize(packed) ? 4 : 8;
+    json::object all{{"group_size", kGgufGroup}, {"bits", usual}};
+    for (const auto& [module, bits] : packed) {
+      if (bits != usual) {
+        all[module] = json::object{{"group_size", kGgufGroup}, {"bits", bits}};
+      }
+    }
+    return all;
+  }
+
+  void read_end_tokens() {
+    json::array ids;
+    for (const char* name : kEndTokens) {
+      if (keys_.has(name)) {
+        ids.push_back(keys_.integer(name, 0, kMost));
+      }
+    }
+    if (!ids.empty()) {
+      config_["eos_token_id"] = ids;
+    }
+  }
+
+  const GgufFile& file_;
+  GgufKeys keys_;
+  std::string architecture_;
+  json::object config_{};
+  int64_t head_dim_ = 0;
+};
+
+} // namespace
+
+ConfigJson gguf_config(const GgufFile& file) {
+  return ConfigMaker(file).make();
+}
+
+} // namespace parallm

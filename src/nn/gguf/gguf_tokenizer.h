@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nn/gguf/gguf_file.h"
+
+namespace parallm {
+
+// What a checkpoint folder says in tokenizer.json and its companions.
+struct GgufTokenizer {
+  std::string json{}; // a tokenizer.json
+  // {"bos_token", "<s>"} and like
+  std::vector<std::pair<std::string, std::string>> named{};
+  std::optional<std::string> chat_template{};
+};
+
+// Of the models gpt2 (bytes, merges; tokenizer.ggml.pre is llama-bpe, qwen2 or
+// gpt-2) and llama (pieces with scores, bytes for what they lack). Any thread.
+// Throws StartError that names file and key.
+GgufTokenizer gguf_tokenizer(const GgufFile& file);
+
+} // namespace parallm

@@ -1,0 +1,38 @@
+#include "runtime/model_text.h"
+
+#include <utility>
+
+#include "nn/gguf/gguf_tokenizer.h"
+
+namespace parallm {
+namespace {
+
+std::shared_ptr<const ChatTemplate> embedded_template(
+    const std::filesystem::path& gguf, const Tokenizer& tokenizer) {
+  auto text = gguf_tokenizer(read_gguf(gguf)).chat_template;
+  return text ? ChatTemplate::parse(gguf.string(), *std::move(text), tokenizer)
+              : nullptr;
+}
+
+} // namespace
+
+std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& model) {
+  const auto gguf = find_gguf(model);
+  if (!gguf) {
+    return Tokenizer::load(model);
+  }
+  auto made = gguf_tokenizer(read_gguf(*gguf));
+  return Tokenizer::parse(gguf->string(), made.json, std::move(made.named));
+}
+
+std::shared_ptr<const ChatTemplate> load_template(
+    const ModelSettings& model, const Tokenizer& tokenizer) {
+  if (!model.chat_template_file.empty()) {
+    return ChatTemplate::load_file(model.chat_template_file, tokenizer);
+  }
+  const auto gguf = find_gguf(model.path);
+  return gguf ? embedded_template(*gguf, tokenizer)
+              : ChatTemplate::load(model.path, tokenizer);
+}
+
+} // namespace parallm
