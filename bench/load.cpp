@@ -5,10 +5,10 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <string>
 
 #include "base/check.h"
+#include "bench/process_status.h"
 #include "runner/load.h"
 
 namespace parallm {
@@ -18,20 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// A line of /proc/self/status, in MiB; 0 where there is none.
-double status_mib(const std::string& key) {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  while (status >> word) {
-    if (word == key + ":") {
-      double kib = 0;
-      status >> kib;
-      return kib / 1024;
-    }
-  }
-  return 0;
 }
 
 NumberType parse_type(const char* text) {

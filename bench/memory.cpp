@@ -6,10 +6,10 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 
 #include "base/check.h"
+#include "bench/process_status.h"
 #include "engine/engine.h"
 #include "runner/load.h"
 
@@ -18,20 +18,6 @@ namespace {
 
 constexpr int kAnswerTokens = 8;
 constexpr double kMiB = 1 << 20;
-
-// A line of /proc/self/status, in MiB; 0 where there is none.
-double status_mib(const std::string& key) {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  while (status >> word) {
-    if (word == key + ":") {
-      double kib = 0;
-      status >> kib;
-      return kib / 1024;
-    }
-  }
-  return 0;
-}
 
 // Prompts without a common prefix that fill the cache together.
 GenerateRequest request_of(int index, int tokens, int vocab) {

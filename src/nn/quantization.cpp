@@ -30,6 +30,7 @@ constexpr QuantSpec defaults_of(QuantMode mode) {
 
 const std::vector<int> kGroupSizes{32, 64, 128}; // of affine
 const std::vector<int> kWidths{2, 3, 4, 5, 6, 8};
+constexpr int kMostBlock = 1 << 16; // rows or columns that share a scale
 
 bool is_one_of(const std::vector<int>& allowed, int64_t value) {
   return std::ranges::find(allowed, value) != allowed.end();
@@ -214,8 +215,10 @@ void read_fp8(const ConfigJson& block, LegacyPacking& legacy) {
     return;
   }
   const auto sizes = block.integers("weight_block_size", 1);
-  if (sizes.size() != 2) {
-    block.refuse_value("weight_block_size", "two sizes, as [128, 128]");
+  if (sizes.size() != 2 || std::ranges::max(sizes) > kMostBlock) {
+    block.refuse_value(
+        "weight_block_size",
+        fmt::format("two sizes of at most {}, as [128, 128]", kMostBlock));
   }
   legacy.block = {sizes[0], sizes[1]};
 }

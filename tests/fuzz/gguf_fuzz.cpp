@@ -1,11 +1,7 @@
 // The reader of .gguf: whatever a file holds is refused with one line that
 // names the file, or read, and so is what is made of it: a config and a
 // tokenizer.json.
-#include <unistd.h>
-
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string_view>
 
@@ -13,46 +9,13 @@
 #include "nn/gguf/gguf_config.h"
 #include "nn/gguf/gguf_tokenizer.h"
 #include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/input_file.h"
 #include "tests/support/gguf_bytes.h"
 
 namespace parallm::fuzz {
 namespace {
 
 using namespace test;
-
-void expect(bool truth) {
-  if (!truth) {
-    std::abort();
-  }
-}
-
-// In memory where that is to be had: a disk is waited for.
-std::filesystem::path quick_folder() {
-  const std::filesystem::path memory = "/dev/shm";
-  return std::filesystem::is_directory(memory)
-             ? memory
-             : std::filesystem::temp_directory_path();
-}
-
-// One file, written anew for each input; goes with the process.
-class InputFile {
- public:
-  InputFile()
-      : path_(
-            quick_folder() /
-            ("parallm-fuzz-gguf-" + std::to_string(getpid()))) {}
-  ~InputFile() { std::filesystem::remove(path_); }
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
-
-  const std::filesystem::path& write(std::string_view bytes) const {
-    std::ofstream(path_, std::ios::binary) << bytes;
-    return path_;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 // What a call gives, or none if it refuses.
 template <class Call>

@@ -1,17 +1,14 @@
 // The reader of .safetensors: whatever a file holds is refused with one line
 // that names the file, or read as the bytes that are in it.
-#include <unistd.h>
-
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string_view>
 
 #include "base/check.h"
 #include "nn/file_data.h"
 #include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/input_file.h"
 #include "tests/support/safetensors_bytes.h"
 
 namespace parallm::fuzz {
@@ -20,38 +17,6 @@ namespace {
 using test::file_with_header;
 using test::length_bytes;
 using test::with_tensors_at;
-
-void expect(bool truth) {
-  if (!truth) {
-    std::abort();
-  }
-}
-
-// In memory where that is to be had: a disk is waited for.
-std::filesystem::path quick_folder() {
-  const std::filesystem::path memory = "/dev/shm";
-  return std::filesystem::is_directory(memory)
-             ? memory
-             : std::filesystem::temp_directory_path();
-}
-
-// One file, written anew for each input; goes with the process.
-class InputFile {
- public:
-  InputFile()
-      : path_(quick_folder() / ("parallm-fuzz-" + std::to_string(getpid()))) {}
-  ~InputFile() { std::filesystem::remove(path_); }
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
-
-  const std::filesystem::path& write(std::string_view bytes) const {
-    std::ofstream(path_, std::ios::binary) << bytes;
-    return path_;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 // None if the file is refused.
 std::optional<TensorFile> read_header(const std::filesystem::path& path) {

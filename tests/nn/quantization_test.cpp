@@ -245,8 +245,13 @@ TEST(Quantization, RefusesMethodsThatAreNotRepacked) {
       "quantization.group_size is 16, expected 32, 64 or 128");
   EXPECT_EQ(
       complaint({{"quant_method", "fp8"}, {"weight_block_size", {128}}}),
-      "quantization.weight_block_size is [128], expected two sizes, as [128, "
-      "128]");
+      "quantization.weight_block_size is [128], expected two sizes of at most "
+      "65536, as [128, 128]");
+  EXPECT_EQ(
+      complaint(
+          {{"quant_method", "fp8"}, {"weight_block_size", {128, 2147483647}}}),
+      "quantization.weight_block_size is [128,2147483647], expected two sizes "
+      "of at most 65536, as [128, 128]");
 }
 
 // Of the weights of one group.

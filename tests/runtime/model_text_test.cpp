@@ -110,31 +110,16 @@ std::shared_ptr<const Tokenizer> tokenizer_of(const GgufFile& file) {
   return Tokenizer::parse("x.gguf", made.json, made.named);
 }
 
-std::vector<std::string> split(std::string text, const std::string& border) {
-  std::vector<std::string> parts;
-  for (size_t at; (at = text.find(border)) != std::string::npos;) {
-    parts.push_back(text.substr(0, at));
-    text.erase(0, at + border.size());
-  }
-  parts.push_back(text);
-  return parts;
-}
-
-std::vector<TokenId> numbers(const std::string& line) {
-  std::istringstream in(line);
-  return {std::istream_iterator<TokenId>(in), {}};
-}
-
 // Texts and the ids that the format's own tokenizer gives.
 void expect_goldens(const GgufFile& file, const std::string& name) {
   const auto base = shared("goldens/tokens/ggml-vocab-" + name + ".gguf");
   const auto inputs =
-      split(test::read_text(base + ".inp"), "\n__ggml_vocab_test__\n");
-  const auto outputs = split(test::read_text(base + ".out"), "\n");
+      test::split(test::read_text(base + ".inp"), "\n__ggml_vocab_test__\n");
+  const auto outputs = test::split(test::read_text(base + ".out"), "\n");
   const auto tokenizer = tokenizer_of(file);
   ASSERT_EQ(inputs.size(), outputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const auto ids = numbers(outputs[i]);
+    const auto ids = test::numbers(outputs[i]);
     EXPECT_EQ(tokenizer->encode(inputs[i], kPlain), ids)
         << name << ": " << inputs[i];
     EXPECT_EQ(tokenizer->decode(ids, false), inputs[i]) << name;

@@ -3,6 +3,8 @@
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,22 @@ inline boost::json::value read_json(const std::string& path) {
 
 inline std::string text_of(const boost::json::value& value) {
   return std::string(std::string_view(value.as_string()));
+}
+
+inline std::vector<std::string> split(
+    std::string text, const std::string& border) {
+  std::vector<std::string> parts;
+  for (size_t at; (at = text.find(border)) != std::string::npos;) {
+    parts.push_back(text.substr(0, at));
+    text.erase(0, at + border.size());
+  }
+  parts.push_back(text);
+  return parts;
+}
+
+inline std::vector<int32_t> numbers(const std::string& line) {
+  std::istringstream in(line);
+  return {std::istream_iterator<int32_t>(in), {}};
 }
 
 inline const std::vector<std::string>& shared_tokenizers() {

@@ -1,7 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <sstream>
-
 #include "tests/text/shared_data.h"
 #include "text/tokenizer.h"
 
@@ -11,32 +9,17 @@ namespace {
 namespace json = boost::json;
 using test::shared;
 
-std::vector<std::string> split(std::string text, const std::string& border) {
-  std::vector<std::string> parts;
-  for (size_t at; (at = text.find(border)) != std::string::npos;) {
-    parts.push_back(text.substr(0, at));
-    text.erase(0, at + border.size());
-  }
-  parts.push_back(text);
-  return parts;
-}
-
-std::vector<TokenId> numbers(const std::string& line) {
-  std::istringstream in(line);
-  return {std::istream_iterator<TokenId>(in), {}};
-}
-
 void expect_golden(const std::string& golden, const std::string& name) {
   const auto base = shared("goldens/tokens/ggml-vocab-" + golden + ".gguf");
   const auto inputs =
-      split(test::read_text(base + ".inp"), "\n__ggml_vocab_test__\n");
-  const auto outputs = split(test::read_text(base + ".out"), "\n");
+      test::split(test::read_text(base + ".inp"), "\n__ggml_vocab_test__\n");
+  const auto outputs = test::split(test::read_text(base + ".out"), "\n");
   const auto tokenizer = Tokenizer::load(shared("tokenizers/" + name));
   ASSERT_EQ(inputs.size(), outputs.size());
   for (size_t index = 0; index < inputs.size(); ++index) {
     EXPECT_EQ(
         tokenizer->encode(inputs[index], {.add_special_tokens = false}),
-        numbers(outputs[index]))
+        test::numbers(outputs[index]))
         << name << ": " << inputs[index];
   }
 }
