@@ -69,6 +69,8 @@ bool repack_rows(const Rows& rows, size_t begin, size_t end) {
 // A few threads: unlike reading, this is work.
 bool repack_side_by_side(const Rows& rows, size_t count) {
   constexpr size_t kWorkers = 4, kLeastBytes = size_t{1} << 20;
+  constexpr auto kThreadIfThereIsOne =
+      std::launch::async | std::launch::deferred;
   const size_t least =
       std::max<size_t>(1, kLeastBytes / std::max<size_t>(1, rows.row_blocks));
   const size_t share = std::max(least, (count + kWorkers - 1) / kWorkers);
@@ -76,7 +78,7 @@ bool repack_side_by_side(const Rows& rows, size_t count) {
   for (size_t at = 0; at < count; at += share) {
     const size_t end = std::min(at + share, count);
     workers.push_back(std::async(
-        end < count ? std::launch::async : std::launch::deferred,
+        end < count ? kThreadIfThereIsOne : std::launch::deferred,
         [&rows, at, end] { return repack_rows(rows, at, end); }));
   }
   bool fit = true;
