@@ -102,7 +102,7 @@ def test_nobody_is_told_before_that_he_has_not_told(drawn):
     assert len(asked) > 100
     for sample in asked:
         fact = next(fact for fact in FACTS.values() if sample.question().lower().rstrip("?") in casual(fact.ask))
-        told = re.compile(re.escape(fact.reply).replace(r"\{\}", "[^ ]+"), re.IGNORECASE)
+        told = re.compile(re.escape(fact.reply).replace("A\\ ", "An?\\ ").replace("a\\ ", "an?\\ ").replace(r"\{\}", ".+"), re.IGNORECASE)
         assert not [message for message in sample.messages if told.fullmatch(message["content"])]
 
 
@@ -165,6 +165,40 @@ def test_judges_refuse_near_misses():
     assert not accepted("count words", lambda text: re.sub(r"(\d+) words", r"1\1 words", text))
     assert not accepted("bullets", lambda text: text + "\n- more")
     assert not accepted("rhymed list", lambda text: "\n".join([text.splitlines()[0]] * len(text.splitlines())))
+
+
+def test_the_hero_of_a_story_is_a_she_or_a_he_to_the_end():
+    rng, turned = random.Random(SEED), {"he": "she", "she": "he", "He": "She", "She": "He"}
+    for _ in range(500):
+        sample = named("story").make(rng)
+        text = sample.answer()["content"]
+        wrong = re.sub(r"\b([hH]e|[sS]he)\b", lambda found: turned[found[0]], text)
+        assert sample.accepts(text)
+        assert wrong == text or not sample.accepts(wrong)
+
+
+def test_lists_of_every_kind_are_sorted():
+    rng = random.Random(SEED)
+    lists = [re.findall(r"\d+", named("sort numbers").make(rng).question()) for _ in range(2000)]
+    assert sum(all(len(number) == 1 for number in numbers) for numbers in lists) > 300
+    assert sum(len(set(numbers)) < len(numbers) for numbers in lists) > 150
+    assert {len(numbers) for numbers in lists} == {3, 4, 5, 6, 7}
+
+
+def test_values_of_several_words_and_with_digits_are_remembered():
+    rng = random.Random(SEED)
+    samples = [named("told something").make(rng) for _ in range(2000)]
+    told = [sample.question() for sample in samples]
+    assert sum(bool(re.search(r"name is [A-Z]\w+[ -][A-Z]", text)) for text in told) > 10
+    assert sum(bool(re.search(r"password is \w+\d", text)) for text in told) > 5
+    assert all(sample.accepts(sample.answer()["content"]) for sample in samples)
+
+
+@pytest.mark.parametrize("name", ["told something", "recall", "JSON", "choose a tool", "use a result", "story"])
+def test_an_article_fits_its_word(name, renderer):
+    rng = random.Random(SEED)
+    texts = "".join(renderer.whole(named(name).make(rng)) for _ in range(2000))
+    assert not re.findall(r"\b[Aa] (?:apple|owl|egg|orange|onion|olive|umbrella|island)\b", texts)
 
 
 def test_held_out_prompts_differ():

@@ -15,7 +15,7 @@ SYSTEM_PROMPTS = [
     "You are a friendly assistant. Answer the user's questions.",
 ]
 ASKING = set("""what which who where when how is are can do does please tell spell reverse sort count write say put calculate
-compute solve hello hi hey good thank thanks bye opposite name""".split())
+compute solve add subtract multiply hello hi hey good thank thanks bye opposite name""".split())
 
 
 def _casual(rng, message):

@@ -5,7 +5,6 @@ from . import words
 
 CHOICE = re.compile(r"\{([^{}]*)\}")
 SLOT = re.compile(r"<(\w+)>")
-A_WORD = re.compile(r"\b(a) (\w+)", re.IGNORECASE)
 
 # Slots with the same words behind them are for templates that need two.
 SLOTS = {
@@ -31,6 +30,5 @@ def fill(rng, slots):
 def expand(rng, template, values):
     text = CHOICE.sub(lambda found: rng.choice(found[1].split("|")), template)
     text = SLOT.sub(lambda found: str(values[found[1]]), text).strip()
-    # "A" stays large.
-    text = A_WORD.sub(lambda found: found[1] + words.with_article(found[2])[1:], text)
+    text = words.with_articles(text)
     return text[0].upper() + text[1:]

@@ -4,6 +4,8 @@ import hashlib
 import json
 import re
 
+from . import words
+
 HELD_OUT_SHARE = 10  # one key of so many is never trained on
 ALWAYS_TRAINED = ""  # the key of what people say most, such as "Bye"
 
@@ -162,6 +164,17 @@ def _without_call(wanted, text):
     return "<tool_call>" not in text and JUDGES[judge](inner, text)
 
 
+SHE = {"she", "her", *(word.lower() for word in words.GIRLS_NAMES + words.HEROINES)}
+HE = {"he", "his", "him", *(word.lower() for word in words.BOYS_NAMES + words.MALE_HEROES)}
+
+
+def _story(wanted, text):
+    """Names what it is to be about, has some sentences, and its hero is either a she or a he from start to end."""
+    said = set(re.findall(r"\w+", text.lower()))
+    whole = 3 <= len(re.findall(r"[.!?]", text)) <= 12 and text[-1] in ".!?\""
+    return whole and _contains(wanted, text) and not (said & SHE and said & HE)
+
+
 JUDGES = {
     "same": lambda wanted, text: text == wanted,
     "letters": lambda wanted, text: text.lower() == wanted,
@@ -175,15 +188,14 @@ JUDGES = {
     "style": _style,
     "lines": _lines,
     "lines in any order": lambda wanted, text: _lines(sorted(wanted), "\n".join(sorted(text.splitlines()))),
-    "story": lambda wanted, text: _contains(wanted, text) and 3 <= len(re.findall(r"[.!?]", text)) <= 12
-    and text[-1] in ".!?\"",
+    "story": _story,
 }
 
 # Of a style: (its mark, text) -> the text without it, or None where the text is not in it.
 FORMS = {
     "shout": lambda _, text: text if text == text.upper() else None,
     "lower": lambda _, text: text if text == text.lower() else None,
-    "short": lambda _, text: text if len(text.split()) <= 2 else None,
+    "short": lambda _, text: text if len(text.split()) <= 3 else None,
     "start": lambda mark, text: text.removeprefix(mark) if text.startswith(mark) else None,
     "end": lambda mark, text: text.removesuffix(mark) if text.endswith(mark) else None,
 }

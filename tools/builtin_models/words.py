@@ -1,9 +1,15 @@
 """The little world that all examples are made of: our own word lists."""
 
-NAMES = """Ada Alba Alma Amir Anna Anton Ava Ben Bela Bruno Carla Cleo Cora Dana David Dina Edda Eli Elsa Emil Emma Enzo
-Eva Felix Finn Flora Fritz Gina Greta Hana Hugo Ida Ines Ivan Iris Jana Jonas Josef Julia Karl Kira Klara Lara Lea Lena
-Leo Lina Lisa Luca Luis Mara Maria Marco Max Maya Mia Milo Mira Nadia Nina Noah Nora Olga Omar Oscar Otto Paul Petra
-Pia Rita Rosa Ruth Sam Sara Selma Simon Sofia Tara Theo Tina Tom Uma Vera Viktor Willa Yara Zoe""".split()
+import re
+
+GIRLS_NAMES = """Ada Alba Alma Anna Ava Bela Carla Cleo Cora Dana Dina Edda Elsa Emma Eva Flora Gina Greta Hana Ida Ines
+Iris Jana Julia Kira Klara Lara Lea Lena Lina Lisa Mara Maria Maya Mia Mira Nadia Nina Nora Olga Petra Pia Rita Rosa Ruth
+Sara Selma Sofia Tara Tina Uma Vera Willa Yara Zoe""".split()
+
+BOYS_NAMES = """Amir Anton Ben Bruno David Eli Emil Enzo Felix Finn Fritz Hugo Ivan Jonas Josef Karl Leo Luca Luis Marco
+Max Milo Noah Omar Oscar Otto Paul Sam Simon Theo Tom Viktor""".split()
+
+NAMES = sorted(GIRLS_NAMES + BOYS_NAMES)
 
 COLOURS = """red blue green yellow purple orange pink brown black white grey silver golden violet turquoise""".split()
 
@@ -29,6 +35,11 @@ Bogota Toronto Boston Denver Chicago Seattle Kyoto Osaka Tokyo Delhi Mumbai Hano
     "Hong Kong",
     "Mexico City",
     "Rio de Janeiro",
+    "Kuala Lumpur",
+    "Tel Aviv",
+    "San Diego",
+    "Addis Ababa",
+    "Santa Cruz",
 ]
 
 JOBS = """baker teacher doctor nurse painter farmer pilot sailor singer dancer writer tailor gardener carpenter plumber
@@ -70,20 +81,13 @@ SOUNDS = {
 }
 
 LEGS = {
-    "spider": 8,
-    "dog": 4,
-    "cat": 4,
-    "hen": 2,
-    "ant": 6,
-    "bee": 6,
-    "horse": 4,
-    "duck": 2,
-    "snake": 0,
-    "crab": 10,
-    "cow": 4,
-    "owl": 2,
-    "beetle": 6,
-    "fish": 0,
+    0: "snake fish whale snail worm dolphin shark".split(),
+    2: "hen duck owl crow swan parrot pigeon robin sparrow penguin goose".split(),
+    4: """dog cat horse cow fox bear frog mouse rabbit goat sheep lion tiger wolf turtle hedgehog squirrel badger otter beaver
+    deer donkey pony lizard camel zebra panda pig elephant""".split(),
+    6: "ant bee beetle fly".split(),
+    8: ["spider"],
+    10: ["crab"],
 }
 
 HUES = {
@@ -99,6 +103,18 @@ HUES = {
     "chocolate": "brown",
     "a tomato": "red",
     "the night": "black",
+    "a banana": "yellow",
+    "the sun": "yellow",
+    "an orange": "orange",
+    "a cherry": "red",
+    "a strawberry": "red",
+    "the sea": "blue",
+    "an elephant": "grey",
+    "a mouse": "grey",
+    "a crow": "black",
+    "a swan": "white",
+    "a cucumber": "green",
+    "a pumpkin": "orange",
 }
 
 RHYMES = [line.split() for line in """cat hat mat bat rat
@@ -127,8 +143,9 @@ the deepest ocean|dinosaurs|the moon landing|brain surgery|chess openings|opera|
     "\n", "|"
 ).split("|")
 
-HEROES = """dragon unicorn fairy wizard witch giant robot pirate king queen prince princess knight elf ghost boy girl
-grandmother captain clown""".split()
+HEROINES = "girl queen princess witch fairy grandmother lady aunt".split()
+MALE_HEROES = "boy king prince wizard knight grandfather uncle".split()
+HEROES = "dragon unicorn giant robot pirate elf ghost captain clown monster".split() + HEROINES + MALE_HEROES
 
 TREASURES = """sword crown treasure star rose violin telescope compass feather diamond pearl trumpet shield wand rainbow
 snowman pumpkin balloon bicycle rocket""".split()
@@ -198,25 +215,62 @@ def _of_letters(rng):
     return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randrange(3, 7)))
 
 
+_KNOWN = {*ALL_WORDS, *(animal for animals in LEGS.values() for animal in animals)}
+
+
 def invented_word(rng):
     """A word that no list holds, such as "bramol"; like a language's, or like none."""
-    return rng.choices((_of_syllables, _blended, _of_letters), (5, 4, 1))[0](rng)
+    while (word := rng.choices((_of_syllables, _blended, _of_letters), (5, 4, 1))[0](rng)) in _KNOWN:
+        pass
+    return word
 
 
 def any_word(rng):
     return rng.choice(ALL_WORDS) if rng.random() < 0.6 else invented_word(rng)
 
 
-def any_name(rng):
-    return rng.choice(NAMES) if rng.random() < 0.7 else invented_word(rng).capitalize()
-
-
 def any_of(rng, nouns):
+    """A single word."""
     return rng.choice(nouns) if rng.random() < 0.8 else invented_word(rng)
 
 
+def _one_name(rng):
+    return rng.choice(NAMES) if rng.random() < 0.7 else invented_word(rng).capitalize()
+
+
+def any_name(rng):
+    """Such as Tom, Bramol, Tom Bramol, Anna-Maria."""
+    joined = rng.choices([None, " ", "-"], (8, 2, 1))[0]
+    return joined.join([_one_name(rng), _one_name(rng)]) if joined else _one_name(rng)
+
+
 def any_city(rng):
-    return rng.choice(CITIES) if rng.random() < 0.8 else invented_word(rng).capitalize()
+    """Such as Oslo, Bramol, Bramol Tar."""
+    if rng.random() < 0.75:
+        return rng.choice(CITIES)
+    return " ".join(invented_word(rng).capitalize() for _ in range(rng.choice((1, 1, 2))))
+
+
+QUALIFIERS = ADJECTIVES + COLOURS + FOODS + "new dark light hot cold sweet fresh wild wooden paper guinea city night".split()
+
+
+def any_thing(rng, nouns):
+    """A noun, or one with a word before it, such as "chocolate cake"."""
+    noun = any_of(rng, nouns)
+    return f"{any_of(rng, QUALIFIERS)} {noun}" if rng.random() < 0.2 else noun
+
+
+def any_password(rng):
+    """Such as bramol, banana7, Tar-204."""
+    word = any_word(rng)
+    if rng.random() < 0.2:
+        word = word.capitalize()
+    return word if rng.random() < 0.6 else word + rng.choice(["", "", "-", "_"]) + any_number(rng)
+
+
+def any_number(rng):
+    """Of one to three digits; the short ones as often as the long ones."""
+    return str(rng.randrange(10 ** rng.randrange(1, 4)))
 
 
 # Spelt with a vowel and spoken without, or the other way round.
@@ -224,5 +278,13 @@ _SPOKEN_OTHERWISE = {"unicorn", "uniform", "university", "useful", "hour", "hone
 
 
 def with_article(noun):
-    vowel = (noun[0] in "aeiou") != (noun in _SPOKEN_OTHERWISE)
+    vowel = (noun[0].lower() in "aeiou") != (noun.split()[0] in _SPOKEN_OTHERWISE)
     return f"{'an' if vowel else 'a'} {noun}"
+
+
+_A_WORD = re.compile(r"\b(a) (\w+)", re.IGNORECASE)
+
+
+def with_articles(text):
+    """The same, but "an owl" where it says "a owl"."""
+    return _A_WORD.sub(lambda found: found[1] + with_article(found[2])[1:], text)

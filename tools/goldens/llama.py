@@ -68,7 +68,9 @@ VARIANTS = {
                 "model.layers.1.self_attn.q_proj": {
                     "group_size": 32, "bits": 8}}}, mx.float32),
     "mistral-f32": Variant(MISTRAL, mx.float32),
-    "mistral-window": Variant(MISTRAL | {"sliding_window": 6}, mx.float32),
+    "mistral-window": Variant(
+        MISTRAL | {"num_hidden_layers": 5, "num_attention_heads": 5,
+                   "sliding_window": 6}, mx.float32),
     "mistral-4bit-128": Variant(
         MISTRAL | {
             "hidden_size": 128, "num_attention_heads": 4, "head_dim": 32,

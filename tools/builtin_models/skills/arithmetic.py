@@ -35,17 +35,34 @@ def _sum_key(a, sign, b):
     return f"{max(a, b)} + {min(a, b)}" if sign == "+" else f"{a} {sign} {b}"
 
 
+# With words for the sign; a and b in the order of the term.
+ASK_IN_WORDS = {
+    "+": ["Add {a} and {b}.", "Add {b} to {a}.", "What is the sum of {a} and {b}?", "What do {a} and {b} make together?"],
+    "-": ["Subtract {b} from {a}.", "Take {b} from {a}.", "What is the difference of {a} and {b}?", "What is {a} less {b}?"],
+    "*": ["Multiply {a} by {b}.", "Multiply {a} and {b}.", "What is the product of {a} and {b}?", "What is {a} times {b}?"],
+}
+SHOWN = {"plus": "+", "minus": "-", "−": "-", "times": "×", "*": "×", "x": "×"}
+
+
 def sums(rng):
     a, b, sign, result = _problem(rng)
-    ask = rng.choice(ASK)
+    shown = SHOWN.get(sign, sign)
+    if rng.random() < 0.25:
+        ask = rng.choice(ASK_IN_WORDS["*" if shown == "×" else shown])
+        text = ask.format(a=a, b=b)
+    else:
+        ask = rng.choice(ASK)
+        text = ask.format(_term(rng, a, sign, b))
     # A product has too few pairs of factors to hold any out; its wording has not.
-    key = f"{ask}{a}{sign}{b}" if sign in "*×xtimes" else _sum_key(a, "+" if sign in "+plus" else "-", b)
+    key = f"{ask}{a}{sign}{b}" if shown == "×" else _sum_key(a, shown, b)
+    return Sample(
+        [user(text), assistant(f"{a} {shown} {b} = {result}")], key, "last_number", result, reasoning=_steps(a, shown, b, result)
+    )
+
+
+def _term(rng, a, sign, b):
     tight = sign in "+-*×−" and rng.random() < 0.2
-    term = f"{a} {sign} {b}"
-    text = ask.format(term.replace(" ", "") if tight else term)
-    shown = {"plus": "+", "minus": "-", "−": "-", "times": "×", "*": "×", "x": "×"}.get(sign, sign)
-    solved = f"{a} {shown} {b} = {result}"
-    return Sample([user(text), assistant(solved)], key, "last_number", result, reasoning=_steps(a, shown, b, result))
+    return f"{a}{sign}{b}" if tight else f"{a} {sign} {b}"
 
 
 def _steps(a, sign, b, result):

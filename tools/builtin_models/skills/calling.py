@@ -26,7 +26,7 @@ def number_of(names, description, low, high):
 CITY = text_of("city location place town", "name of the city", words.any_city)
 NAME = text_of("name person contact recipient", "name of the person", words.any_name)
 DAY = text_of("day weekday date", "day of the week", words.DAYS)
-ITEM = text_of("item product thing article", "what it is", lambda rng: words.any_of(rng, words.FOODS + words.THINGS))
+ITEM = text_of("item product thing article", "what it is", lambda rng: words.any_thing(rng, words.FOODS + words.THINGS))
 
 KINDS = [
     Kind(
@@ -96,7 +96,7 @@ KINDS = [
     Kind(
         "find_recipe recipe_search recipes search_recipe",
         "Finds a recipe.",
-        {"food": text_of("food dish ingredient meal", "the food", lambda rng: words.any_of(rng, words.FOODS))},
+        {"food": text_of("food dish ingredient meal", "the food", lambda rng: words.any_thing(rng, words.FOODS))},
         ["Find a recipe with {food}.", "How can I cook {food}?", "Look for a {food} recipe."],
         lambda rng: {"recipe": f"{rng.choice(words.ADJECTIVES)} {rng.choice(words.FOODS)} stew"},
         "I found a recipe: {recipe}.",
@@ -190,14 +190,14 @@ class Task:
     def __init__(self, rng, kind):
         self.kind = kind
         self.values = {role: argument[3](rng) for role, argument in kind.arguments.items()}
-        self.text = rng.choice(kind.asks).format(**self.values)
+        self.text = words.with_articles(rng.choice(kind.asks).format(**self.values))
 
     def call(self, offer):
         arguments = {offer.names[role]: value for role, value in self.values.items()}
         return {"name": offer.name, "arguments": arguments}
 
     def told(self, result):
-        return self.kind.told.format(**self.values, **result)
+        return words.with_articles(self.kind.told.format(**self.values, **result))
 
 
 def _offers(rng, kinds):

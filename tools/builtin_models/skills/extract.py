@@ -11,7 +11,7 @@ def _person(rng):
         "name": words.any_name(rng),
         "age": rng.randrange(18, 90),
         "city": words.any_city(rng),
-        "job": words.any_of(rng, words.JOBS),
+        "job": words.any_thing(rng, words.JOBS),
     }
     text = rng.choice(
         [
@@ -27,7 +27,7 @@ def _person(rng):
 
 def _order(rng):
     fields = {
-        "item": words.any_of(rng, words.FOODS + words.THINGS),
+        "item": words.any_thing(rng, words.FOODS + words.THINGS),
         "quantity": rng.randrange(1, 50),
         "price": rng.randrange(1, 100),
         "customer": words.any_name(rng),
@@ -45,10 +45,10 @@ def _order(rng):
 
 def _event(rng):
     fields = {
-        "event": words.any_of(rng, words.EVENTS),
+        "event": words.any_thing(rng, words.EVENTS),
         "day": rng.choice(words.DAYS),
         "time": f"{rng.randrange(8, 22)}:{rng.choice(['00', '15', '30', '45'])}",
-        "place": words.any_of(rng, words.PLACES),
+        "place": words.any_thing(rng, words.PLACES),
     }
     text = rng.choice(
         [
@@ -77,7 +77,7 @@ def _trip(rng):
 
 def fields_as_json(rng):
     fields, text = rng.choice([_person, _order, _event, _trip])(rng)
-    text = text.format(**fields)
+    text = words.with_articles(text.format(**fields))
     asked = rng.sample(list(fields), rng.randrange(2, len(fields) + 1))
     names = ", ".join(asked)
     text = rng.choice(

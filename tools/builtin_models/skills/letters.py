@@ -97,24 +97,73 @@ def count_one_letter(rng):
     )
 
 
-def _phrase(rng, count):
-    pool = (
-        words.ANIMALS
-        + words.FOODS
-        + words.THINGS
-        + words.ADJECTIVES
-        + words.PLACES
-        + words.VERBS_PAST
-        + ["the", "a", "and", "in", "on", "with", "under", "my", "your", "every"]
-    )
+# Short sentences as people type them.
+SENTENCES = [
+    "hello world",
+    "I like {colour} {food}",
+    "I love {food} and {other}",
+    "the {mood} {animal} {did} in the {place}",
+    "The {colour} {animal} {did} over the {mood} {other_animal}",
+    "my {thing} is {colour}",
+    "we {did} to the {place}",
+    "{name} has a {colour} {thing}",
+    "{name} and {friend} are {mood}",
+    "how are you today",
+    "this is a {thing}",
+    "where is my {colour} {thing}",
+    "good morning {name}",
+    "{colour} {thing}",
+    "a {mood} {animal} is in my {place}",
+    "to be or not to be",
+    "one two three four five",
+    "you and I like the {place}",
+]
+LINKS = ["the", "a", "and", "in", "on", "with", "under", "my", "your", "every"]
+
+
+def _sentence(rng):
+    values = {
+        "colour": rng.choice(words.COLOURS),
+        "food": rng.choice(words.FOODS),
+        "other": rng.choice(words.FOODS),
+        "mood": rng.choice(words.ADJECTIVES),
+        "animal": rng.choice(words.ANIMALS),
+        "other_animal": rng.choice(words.ANIMALS),
+        "thing": rng.choice(words.THINGS),
+        "place": rng.choice(words.PLACES),
+        "did": rng.choice(words.VERBS_PAST),
+        "name": rng.choice(words.NAMES),
+        "friend": rng.choice(words.NAMES),
+    }
+    return words.with_articles(rng.choice(SENTENCES).format(**values)).split()
+
+
+def _row(rng, count):
+    pool = words.ALL_WORDS + words.VERBS_PAST + LINKS * 5
     return [words.any_of(rng, pool) for _ in range(count)]
 
 
+def _phrase(rng, longest):
+    """A list of words; those of a sentence, or any."""
+    phrase = _sentence(rng) if rng.random() < 0.35 else _row(rng, rng.randrange(2, longest + 1))
+    phrase = phrase[:longest]
+    if rng.random() < 0.2:
+        phrase[0] = phrase[0].capitalize()
+    return phrase
+
+
 def count_words(rng):
-    phrase = _phrase(rng, rng.randrange(2, 11))
+    phrase = _phrase(rng, 10)
     line = " ".join(phrase)
     text = rng.choice(
-        ['How many words are in "{}"?', 'Count the words: {}', 'How many words does "{}" have?', 'Count the words of "{}".']
+        [
+            'How many words are in "{}"?',
+            "Count the words: {}",
+            'How many words does "{}" have?',
+            'Count the words of "{}".',
+            "How many words are in this sentence: {}",
+            "How many words: {}",
+        ]
     ).format(line)
     steps = " ".join(f"{word} {i}," for i, word in enumerate(phrase, 1)).rstrip(",")
     return Sample(
@@ -128,12 +177,15 @@ def count_words(rng):
 
 
 def reverse_words(rng):
-    phrase = _phrase(rng, rng.randrange(2, 7))
+    phrase = _phrase(rng, 6)
     text = rng.choice(
         [
             "Reverse the order of these words: {}",
             "Put these words in reverse order: {}",
             "Say these words the other way round: {}",
+            "Reverse the words: {}",
+            "Reverse the order of the words: {}",
+            'Reverse the words of "{}".',
         ]
     ).format(" ".join(phrase))
     return Sample(
@@ -143,13 +195,25 @@ def reverse_words(rng):
     )
 
 
+RISING = ["", "", "", " from low to high", " from smallest to largest", " in ascending order", ", smallest first"]
+FALLING = [" from high to low", " from largest to smallest", " in descending order", ", largest first", " from big to small"]
+
+
+def _numbers(rng):
+    """Small ones, tens, or any; some twice, some lists in order as they are."""
+    pool = rng.choice([range(10), range(1, 11), range(10, 100, 10), range(100), range(100), range(1000)])
+    count = rng.randrange(3, 8)
+    numbers = [rng.choice(pool) for _ in range(count)] if rng.random() < 0.25 else rng.sample(pool, count)
+    if rng.random() < 0.1:
+        numbers.sort(reverse=rng.random() < 0.7)
+    return numbers
+
+
 def sort_numbers(rng):
-    numbers = rng.sample(range(rng.choice((100, 100, 1000))), rng.randrange(3, 7))
+    numbers = _numbers(rng)
     falling = rng.random() < 0.3
-    text = rng.choice(["Sort these numbers{}: {}", "Put these numbers in order{}: {}", "Order{}: {}", "Sort{}: {}", "Sort{} {}"])
-    text = text.format(
-        " from high to low" if falling else rng.choice(["", "", " from low to high"]), ", ".join(map(str, numbers))
-    )
+    text = rng.choice(["Sort these numbers{}: {}", "Put these numbers in order{}: {}", "Order{}: {}", "Sort{}: {}", "Sort {1}{0}."])
+    text = text.format(rng.choice(FALLING if falling else RISING), rng.choice([", ", ", ", " "]).join(map(str, numbers)))
     answer = ", ".join(map(str, sorted(numbers, reverse=falling)))
     return Sample(
         [user(text), assistant(answer)],
@@ -158,21 +222,32 @@ def sort_numbers(rng):
     )
 
 
+def _different_words(rng, count):
+    """All small, or all with a capital as names have, or as they come."""
+    pool = rng.choice([words.ALL_WORDS] * 6 + [words.NAMES, words.FOODS, words.ANIMALS])
+    chosen = list({words.any_of(rng, pool).lower(): None for _ in range(count * 2)})[:count]
+    capital = rng.choice([0, 0, 0, 0, 1, 0.5]) if pool is not words.NAMES else 1
+    return [word.capitalize() if rng.random() < capital else word for word in chosen]
+
+
 def sort_words(rng):
-    count = rng.randrange(3, 6)
-    chosen = list({words.any_of(rng, words.ALL_WORDS): None for _ in range(count * 2)})[:count]
+    chosen = _different_words(rng, rng.randrange(3, 6))
     text = rng.choice(
         [
             "Sort these words: {}",
             "Sort alphabetically: {}",
             "Put these words in alphabetical order: {}",
             "Sort these words from A to Z: {}",
+            "Sort these words alphabetically: {}",
             "Sort: {}",
             "Sort {}",
         ]
-    ).format(", ".join(chosen))
+    ).format(rng.choice([", ", ", ", ", ", " "]).join(chosen))
+    answer = ", ".join(sorted(chosen, key=str.lower))
     return Sample(
-        [user(text), assistant(", ".join(sorted(chosen)))],
+        [user(text), assistant(answer)],
         f"sort {sorted(chosen)}",
+        "letters",
+        answer.lower(),
         reasoning="I go by the first letters, then by the next.",
     )

@@ -8,7 +8,7 @@ from ..sample import ALWAYS_TRAINED, Sample, assistant, normal, user
 
 
 def _any_of(values):
-    return lambda rng: words.any_of(rng, values)
+    return lambda rng: words.any_thing(rng, values)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,14 +42,14 @@ FACTS = {
         "I will remember {}.",
         ["What is my number?", "Which number did I tell you?", "Do you remember my number?"],
         "Your number is {}.",
-        lambda rng: str(rng.randrange(2, 100)),
+        words.any_number,
     ),
     "word": Fact(
         ["The secret word is {}.", "Remember the word {}.", "My password is {}."],
         "I keep {} in mind.",
         ["What is the secret word?", "Which word did I tell you?", "What is my password?"],
         "The word is {}.",
-        words.invented_word,
+        words.any_password,
     ),
     "city": Fact(
         ["I live in {}.", "My home is in {}.", "I come from {}."],
@@ -79,6 +79,13 @@ FACTS = {
         "You work as a {}.",
         _any_of(words.JOBS),
     ),
+    "age": Fact(
+        ["I am {} years old.", "My age is {}.", "I turned {} today."],
+        "{} is a fine age.",
+        ["How old am I?", "What is my age?", "Do you know how old I am?"],
+        "You are {} years old.",
+        lambda rng: str(rng.randrange(2, 100)),
+    ),
 }
 
 
@@ -86,12 +93,16 @@ def _capital(text):
     return text[0].upper() + text[1:]
 
 
+def _filled(text, value):
+    return words.with_articles(text.format(value))
+
+
 def _told(rng, fact, value):
-    return [user(rng.choice(FACTS[fact].tell).format(value)), assistant(_capital(FACTS[fact].reply.format(value)))]
+    return [user(_filled(rng.choice(FACTS[fact].tell), value)), assistant(_capital(_filled(FACTS[fact].reply, value)))]
 
 
 def _asked(rng, fact, value):
-    return [user(rng.choice(FACTS[fact].ask)), assistant(FACTS[fact].answer.format(value))]
+    return [user(rng.choice(FACTS[fact].ask)), assistant(_filled(FACTS[fact].answer, value))]
 
 
 def _keys(turns):
@@ -100,9 +111,9 @@ def _keys(turns):
 
 
 def _changed_mind(rng, fact, value):
-    turn = _told(rng, fact, value)
-    turn[0]["content"] = "Actually, " + turn[0]["content"].replace("My", "my", 1)
-    return turn
+    told, reply = _told(rng, fact, value)
+    text = told["content"]
+    return [user("Actually, " + (text if text.split()[0] in ("I", "I'm") else text[0].lower() + text[1:])), reply]
 
 
 def _turns(rng):
@@ -122,6 +133,15 @@ def _among(rng, turns, filler, count):
 
 def recall(rng, filler):
     """`filler` makes a short sample to put between; facts first, then the question."""
+    return _recalled(rng, filler, _turns(rng))
+
+
+def recall_soon(rng):
+    """With nothing in between."""
+    return _recalled(rng, None, 0)
+
+
+def _recalled(rng, filler, turns_at_least):
     facts = rng.sample(list(FACTS), rng.randrange(1, 5))
     told = {fact: FACTS[fact].value(rng) for fact in facts}
     turns = [_told(rng, fact, value) for fact, value in told.items()]
@@ -129,7 +149,7 @@ def recall(rng, filler):
         fact = rng.choice(facts)
         told[fact] = FACTS[fact].value(rng)
         turns.append(_changed_mind(rng, fact, told[fact]))
-    within = _keys(turns) + _among(rng, turns, filler, _turns(rng))
+    within = _keys(turns) + _among(rng, turns, filler, turns_at_least)
     turns += [_asked(rng, again, told[again]) for again in rng.sample(facts, rng.randrange(0, len(facts)))]
     last = rng.choice(facts)
     messages = [message for turn in [*turns, _asked(rng, last, told[last])] for message in turn]
@@ -149,9 +169,9 @@ def at_once(rng):
     """Told and asked in one message, sometimes with something else in between."""
     fact, other = rng.sample(list(FACTS), 2)
     value = FACTS[fact].value(rng)
-    parts = [rng.choice(FACTS[fact].tell).format(value)]
+    parts = [_told(rng, fact, value)[0]["content"]]
     if rng.random() < 0.4:
-        parts.insert(rng.randrange(2), rng.choice(FACTS[other].tell).format(FACTS[other].value(rng)))
+        parts.insert(rng.randrange(2), _told(rng, other, FACTS[other].value(rng))[0]["content"])
     question, answer = _asked(rng, fact, value)
     text = " ".join([*parts, question["content"]])
     return Sample([user(text), answer], normal(text), "contains", [value], reasoning=_remembered(value))

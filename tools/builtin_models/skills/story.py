@@ -3,9 +3,6 @@
 from .. import words
 from ..sample import Sample, assistant, user
 
-PRONOUNS = [("he", "his", "him"), ("she", "her", "her")]
-
-
 ASK_BOTH = [
     "Tell me a story about {a} and {t}.",
     "Write a little story about {a} and {t}.",
@@ -22,51 +19,84 @@ ASK_ANY = [
     "I want to hear a story.",
 ]
 
+STARTS = [
+    "Once there was {a_mood} {hero} called {name}.",
+    "Near {a_place} lived {a_mood} {hero}. Everybody called {him} {name}.",
+    "{name} was {a_mood} {hero} who lived near {a_place}.",
+    "Long ago, {a_mood} {hero} named {name} came to {a_place}.",
+]
+# What is wished, what is done about it, how it ends well; the helper comes in before the last.
+PLOTS = [
+    (
+        "One day {name} lost {a_thing}.",
+        "{He} looked everywhere near the {place}.",
+        "Together they found the {thing} again.",
+    ),
+    (
+        "More than anything, {name} wanted {a_thing}.",
+        "{He} {travelled} all the way to the {place}.",
+        "The {helper} had {a_thing} and gave it to {him}.",
+    ),
+    (
+        "One morning {name} found {a_thing}.",
+        "{He} took it to the {place}.",
+        "The {thing} belonged to the {helper}, so {name} gave it back.",
+    ),
+    (
+        "{name} had {a_thing} and kept it near the {place}.",
+        "One night it broke, and {he} was very sad.",
+        "The {helper} knew what to do, and soon the {thing} was as good as new.",
+    ),
+    (
+        "One evening it rained so much that {name} could not go home.",
+        "{He} waited near the {place} with nothing but {a_thing}.",
+        "They shared the {thing} and told each other stories until the sun came out.",
+    ),
+    (
+        "{name} wanted to give {his} mother {a_thing}.",
+        "{He} {travelled} to the {place} and looked for one.",
+        "The {helper} sold {him} the best {thing} of all.",
+    ),
+]
+HELPED = [
+    "There {he} met {a_trait} {helper}.",
+    "{A_trait} {helper} came to help {him}.",
+    "Then {a_trait} {helper} saw {him} and stopped.",
+]
+ENDS = [
+    "They stayed friends for ever.",
+    "{name} was very happy.",
+    "That evening {name} told everybody about it.",
+    "And {name} never forgot {his} new friend.",
+    "Then {he} went home and slept well.",
+]
 
-def _way_on(rng, name, he, him, a_thing, thing, helper, place):
-    """-> (what is wished, what is done about it, how it ends well)"""
-    return rng.choice(
-        [
-            (
-                f"One day {name} lost {a_thing}.",
-                f"{he} looked everywhere near the {place}.",
-                f"Together they found the {thing} again.",
-            ),
-            (
-                f"More than anything, {name} wanted {a_thing}.",
-                f"{he} {rng.choice(words.TRAVELLED)} all the way to the {place}.",
-                f"The {helper} had {a_thing} and gave it to {him}.",
-            ),
-            (
-                f"One morning {name} found {a_thing}.",
-                f"{he} took it to the {place}.",
-                f"The {thing} belonged to the {helper}, so {name} gave it back.",
-            ),
-        ]
-    )
+
+def _named(rng, hero):
+    """-> name and pronouns of a hero, which go together."""
+    if hero in words.HEROINES or (hero not in words.MALE_HEROES and rng.random() < 0.5):
+        return {"name": rng.choice(words.GIRLS_NAMES), "he": "she", "He": "She", "his": "her", "him": "her"}
+    return {"name": rng.choice(words.BOYS_NAMES), "he": "he", "He": "He", "his": "his", "him": "him"}
 
 
 def _told(rng, hero, thing):
-    helper, place = rng.choice([animal for animal in words.ANIMALS if animal != hero]), rng.choice(words.PLACES)
-    name, (he, his, him) = rng.choice(words.NAMES), rng.choice(PRONOUNS)
-    of_mood, with_trait = (words.with_article(word) for word in rng.sample(words.ADJECTIVES, 2))
-    start = rng.choice(
-        [
-            f"Once there was {of_mood} {hero} called {name}.",
-            f"Near {words.with_article(place)} lived {of_mood} {hero}. Everybody called {him} {name}.",
-        ]
+    mood, trait = rng.sample(words.ADJECTIVES, 2)
+    place = rng.choice(words.PLACES)
+    plot = rng.choice(PLOTS)
+    text = " ".join([rng.choice(STARTS), *plot[:2], rng.choice(HELPED), plot[2], rng.choice(ENDS)])
+    return text.format(
+        hero=hero,
+        thing=thing,
+        a_thing=words.with_article(thing),
+        place=place,
+        a_place=words.with_article(place),
+        a_mood=words.with_article(mood),
+        a_trait=words.with_article(trait),
+        A_trait=words.with_article(trait).capitalize(),
+        helper=rng.choice([animal for animal in words.ANIMALS if animal != hero]),
+        travelled=rng.choice(words.TRAVELLED),
+        **_named(rng, hero),
     )
-    wish, way, solved = _way_on(rng, name, he.capitalize(), him, words.with_article(thing), thing, helper, place)
-    helped = rng.choice([f"There {he} met {with_trait} {helper}.", f"{with_trait.capitalize()} {helper} came to help {him}."])
-    end = rng.choice(
-        [
-            "They stayed friends for ever.",
-            f"{name} was very happy.",
-            f"That evening {name} told everybody about it.",
-            f"And {name} never forgot {his} new friend.",
-        ]
-    )
-    return " ".join([start, wish, way, helped, solved, end])
 
 
 def story(rng):

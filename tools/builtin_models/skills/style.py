@@ -2,7 +2,7 @@
 
 from .. import words
 from ..sample import Sample, assistant, normal, system, user
-from . import arithmetic, memory, story, talk
+from . import arithmetic, letters, memory, story, talk
 
 # (ways to say it, form, its mark, text -> text)
 STYLES = [
@@ -36,8 +36,16 @@ SPOKEN_TO = [
     talk.small_talk,
     talk.unknown,
     memory.telling,
+    memory.recall_soon,
+    memory.recall_soon,
+    letters.spell,
+    letters.reverse,
+    letters.count_letters,
+    letters.sort_numbers,
+    letters.sort_words,
     story.story_of_something,
 ]
+SHORT_ON = [arithmetic.sums, arithmetic.sums, talk.fact, talk.fact, talk.greeting, talk.unknown, memory.recall_soon]
 SHORT = ["Answer with one word or number.", "Be as short as possible.", "Only one word, please.", "Give only the bare answer."]
 RHYME = ["Always answer with a rhymed list.", "Answer in a list of rhymes.", "Give a list of words that rhyme with the user's."]
 LIST = ["Answer with a list.", "Use bullet points.", "Always answer as a list with dashes."]
@@ -47,42 +55,63 @@ def _as_told(way):
     return f"I am told: {way}"
 
 
-def _questions(rng, skills):
+def _samples(rng, skills):
     """One to four; the last is the one that is judged."""
     return [rng.choice(skills)(rng) for _ in range(rng.choice((1, 1, 2, 3, 4)))]
 
 
-def _answered(way, questions, form, mark, change):
-    """Under one system prompt, each in its style: a task of its own as well. `change` makes the answer of a sample."""
-    *earlier, last = questions
-    turns = [[sample.messages[0], assistant(change(sample))] for sample in questions]
+def _answered(way, samples, says, looked_for):
+    """Under one system prompt, each question in its style: a task of its own as well. `says` makes the text of an
+    answer; `looked_for` is what the judge of styles wants."""
+    last = samples[-1]
+    messages = [message for sample in samples for message in says(sample)]
+    *earlier, key = (_key(way, message["content"]) for message in messages if message["role"] == "user")
     return Sample(
-        [system(way), *(message for turn in turns for message in turn)],
-        _key(way, last),
+        [system(way), *messages],
+        key,
         "style",
-        (form, mark, last.judge, last.looked_for()),
-        within=[task for sample in questions for task in sample.tasks()] + [_key(way, sample) for sample in earlier],
+        looked_for,
+        within=[task for sample in samples for task in sample.tasks()] + earlier,
         reasoning=_as_told(way),
         comes_first=True,
     )
 
 
-def _key(way, sample):
-    return f"{way} {sample.question()}"
+def _key(way, question):
+    return f"{way} {question}"
 
 
 def spoken(rng):
     ways, form, mark, change = rng.choice(STYLES)
-    questions = _questions(rng, SPOKEN_TO)
-    return _answered(rng.choice(ways), questions, form, mark, lambda sample: change(sample.answer()["content"]))
+    samples = _samples(rng, SPOKEN_TO)
+
+    def says(sample):
+        return [_changed(message, change) for message in sample.messages]
+
+    return _answered(rng.choice(ways), samples, says, (form, mark, samples[-1].judge, samples[-1].looked_for()))
+
+
+def _changed(message, change):
+    return {**message, "content": change(message["content"])} if message["role"] == "assistant" else message
+
+
+IN_SHORT = {"do not know": "Unknown", "hello": "Hello"}
 
 
 def _bare(sample):
-    return str(sample.wanted if isinstance(sample.wanted, int) else sample.wanted[0])
+    """What is wanted of it, and no more."""
+    wanted = str(sample.wanted if isinstance(sample.wanted, int) else sample.wanted[0])
+    return IN_SHORT.get(wanted, wanted)
+
+
+def _said_barely(sample):
+    *before, _ = [_changed(message, lambda _: "Noted") for message in sample.messages]
+    return [*before, assistant(_bare(sample))]
 
 
 def short(rng):
-    return _answered(rng.choice(SHORT), _questions(rng, [arithmetic.sums, talk.fact]), "short", "", _bare)
+    samples = _samples(rng, SHORT_ON)
+    return _answered(rng.choice(SHORT), samples, _said_barely, ("short", "", "letters", _bare(samples[-1]).lower()))
 
 
 def rhymed_list(rng):

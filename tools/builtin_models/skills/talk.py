@@ -92,14 +92,17 @@ LEADS = [
 ]
 
 
+NOTHING = ["", "", " ", "?", "...", ".", "Hm"]  # people send these too
+
+
 def greeting(rng):
+    if rng.random() < 0.05:
+        return _greeted(rng.choice(NOTHING), ALWAYS_TRAINED)
     tail = rng.choice(TAILS)
     text = rng.choice(GREETINGS) + tail
     if rng.random() < 0.6:
         key = normal(text) if normal(tail) else ALWAYS_TRAINED
-        return Sample(
-            [user(text), assistant("Hello! How can I help you?")], key, "any", ["hello"], reasoning="The user greets me."
-        )
+        return _greeted(text, key)
     name = words.any_name(rng)
     text += f" I am {name}."
     return Sample(
@@ -109,6 +112,10 @@ def greeting(rng):
         ["hello", name],
         reasoning=f"{name} greets me.",
     )
+
+
+def _greeted(text, key):
+    return Sample([user(text), assistant("Hello! How can I help you?")], key, "any", ["hello"], reasoning="The user greets me.")
 
 
 def _led(lead, way):
@@ -146,14 +153,27 @@ def _sound(rng):
 
 
 def _legs(rng):
-    animal, legs = rng.choice(list(words.LEGS.items()))
+    legs = rng.choice(list(words.LEGS))
+    animal = rng.choice(words.LEGS[legs])
     asks = [f"How many legs does {words.with_article(animal)} have?", f"How many legs has the {animal}?"]
     return rng.choice(asks), f"The {animal} has {legs} legs.", legs
 
 
+KINDS = {"animal": words.ANIMALS, "food": words.FOODS, "colour": words.COLOURS, "city": words.CITIES, "day": words.DAYS}
+
+
+def _kind(rng):
+    kind, names = rng.choice(list(KINDS.items()))
+    name = rng.choice(names)
+    counted = words.with_article(name) if kind in ("animal", "food") else name
+    asks = [f"What is {counted}?", f"Is {counted} an animal, a food, a colour, a city or a day?"]
+    return rng.choice(asks), f"{counted[0].upper()}{counted[1:]} is {words.with_article(kind)}.", kind
+
+
 def _hue(rng):
     thing, hue = rng.choice(list(words.HUES.items()))
-    return rng.choice([f"What colour is {thing}?", f"Which colour does {thing} have?"]), f"The answer is {hue}.", hue
+    asks = [f"What colour is {thing}?", f"What color is {thing}?", f"Which colour does {thing} have?"]
+    return rng.choice(asks), f"The answer is {hue}.", hue
 
 
 def _day_after(rng):
@@ -174,7 +194,7 @@ def _parity(rng):
     return f"Is {number} even or odd?", f"{number} is {parity}.", parity
 
 
-FACTS = [_opposite, _sound, _legs, _hue, _day_after, _day_before, _parity]
+FACTS = [_opposite, _sound, _legs, _hue, _kind, _day_after, _day_before, _parity]
 
 
 def fact(rng):
@@ -228,36 +248,80 @@ UNKNOWN_NAMES = [
 ]
 
 
+# About the world outside, now, and of things that it has no fact about.
+UNKNOWN_EVERYDAY = [
+    "What day is it today?",
+    "What day is today?",
+    "What is today's date?",
+    "What is the date?",
+    "Which year is it?",
+    "What time is it?",
+    "What is the time now?",
+    "What is the weather like?",
+    "Is it raining outside?",
+    "Where are we?",
+    "Where am I?",
+    "What is in the news?",
+    "How old are you?",
+    "When were you born?",
+    "What did I do yesterday?",
+    "What will happen tomorrow?",
+    "What colour is the {thing}?",
+    "What colour is my {thing}?",
+    "What color is {a_word}?",
+    "What is {a_word}?",
+    "What is {a_thing} made of?",
+    "What sound does {a_word} make?",
+    "How many legs does {a_word} have?",
+    "How heavy is {a_thing}?",
+    "How much does {a_thing} cost?",
+    "What is the opposite of {lower}?",
+    "Who is {name}?",
+    "Where is my {thing}?",
+]
+
+
 # From here on it has not learned to reckon: one such number is enough.
 TOO_LARGE = {"+": 100, "-": 100, "plus": 100, "minus": 100, "*": 11, "×": 11, "x": 11, "times": 11, "/": 2, "divided by": 2}
 
 
 def _too_large(rng):
-    """A term that is beyond what it has learned."""
+    """Asks for what is beyond the sums that it has learned."""
     sign = rng.choice(list(TOO_LARGE))
     numbers = [rng.randrange(TOO_LARGE[sign], rng.choice([110, 1_000, 1_000, 100_000])), rng.randrange(1, rng.choice([11, 100, 1_000]))]
     rng.shuffle(numbers)
+    a, b = numbers
+    if sign in arithmetic.ASK_IN_WORDS and rng.random() < 0.3:
+        return rng.choice(arithmetic.ASK_IN_WORDS[sign]).format(a=a, b=b)
+    term = f"{a}{sign}{b}" if len(sign) == 1 and rng.random() < 0.2 else f"{a} {sign} {b}"
     more = f" {rng.choice('+-')} {rng.randrange(1, 50)}" if rng.random() < 0.15 else ""
-    return (f"{{}}{sign}{{}}" if len(sign) == 1 and rng.random() < 0.2 else f"{{}} {sign} {{}}").format(*numbers) + more
+    return rng.choice(arithmetic.ASK).format(term + more)
 
 
-def unknown(rng):
-    ways = rng.choice([UNKNOWN_WAYS, UNKNOWN_NAMES, arithmetic.ASK])
-    topic = (
-        _too_large(rng) if ways is arithmetic.ASK else rng.choice(words.UNKNOWN_TOPICS if rng.random() < 0.6 else words.EVERYDAY)
-    )
-    text = rng.choice(ways).format(
-        topic,
-        topic=topic,
-        word=words.invented_word(rng).capitalize(),
+def _outside(rng):
+    """-> (a question about the world that it knows nothing of, whether one of many like it)"""
+    way = rng.choice(rng.choice([UNKNOWN_WAYS, UNKNOWN_NAMES, UNKNOWN_EVERYDAY]))
+    word, thing = words.invented_word(rng), rng.choice(words.THINGS)
+    text = way.format(
+        topic=rng.choice(words.UNKNOWN_TOPICS if rng.random() < 0.6 else words.EVERYDAY),
+        word=word.capitalize(),
+        lower=word,
+        a_word=words.with_article(word),
+        thing=thing,
+        a_thing=words.with_article(thing),
         name=rng.choice(words.NAMES),
         city=rng.choice(words.CITIES),
         other=rng.choice(words.CITIES),
     )
-    text = rng.choice(LEADS[:5]) + text
+    return text, "{" in way
+
+
+def unknown(rng):
+    text, of_many = (_too_large(rng), True) if rng.random() < 0.25 else _outside(rng)
+    lead = rng.choice(LEADS[:5])
     return Sample(
-        [user(text), assistant(UNKNOWN_ANSWER)],
-        normal(text),
+        [user(lead + text), assistant(UNKNOWN_ANSWER)],
+        normal(lead + text) if lead or of_many else ALWAYS_TRAINED,
         "contains",
         ["do not know"],
         reasoning="I have never read about that.",
