@@ -34,6 +34,9 @@ LEAVES = ("lora_a", "lora_b", "m")
 HEAD_AND_SOME = ["self_attn.q_proj", "self_attn.v_proj", "mlp.down_proj",
                  "lm_head"]
 
+DELTA = ["linear_attn.in_proj_qkvz", "linear_attn.in_proj_ba",
+         "linear_attn.out_proj", "self_attn.q_proj"]
+
 # name -> checkpoint, kind, rank, scale, layers from the end, modules (None: all
 # of the layers), type of the tensors
 VARIANTS = {
@@ -51,6 +54,13 @@ VARIANTS = {
     "llama-bf16-biases-dora": dict(
         model="models/llama-bf16-biases", kind="dora", rank=1, scale=1.0,
         layers=2),
+    # The rows of in_proj_qkvz and in_proj_ba are put in another order.
+    "qwen3_next-lora": dict(
+        model="models/qwen3_next", kind="lora", rank=3, scale=0.5, layers=-1,
+        keys=DELTA),
+    "qwen3_next-dora": dict(
+        model="models/qwen3_next", kind="dora", rank=2, scale=0.5, layers=-1,
+        keys=DELTA),
 }
 
 

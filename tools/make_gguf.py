@@ -23,8 +23,8 @@ DATA = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data"
 COPIES = ("llama-f32", "llama-f16-tied", "llama-bf16-biases",
           "llama-llama3-rope", "llama-linear-rope", "qwen2", "qwen3-f32")
 ALIGNMENT = 32
-TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 8, "Q4_K": 12,
-         "Q6_K": 14, "BF16": 30}
+TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7,
+         "Q8_0": 8, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14, "BF16": 30}
 UINT32, INT32, FLOAT, BOOL, STRING, LIST = 4, 5, 6, 7, 8, 9
 
 MODULES = {"model.embed_tokens": "token_embd", "model.norm": "output_norm",
@@ -76,6 +76,26 @@ def q4_1(rng, count, spread):
     return [raw, low, packed], d * nibbles(packed) + m
 
 
+def fifth_bits(packed):
+    """(B, 4) bytes, a bit a number, low bits first -> (B, 32)"""
+    return np.unpackbits(packed, axis=1, bitorder="little").astype(np.float32)
+
+
+def q5_0(rng, count, spread):
+    raw, d = halves(rng, count, spread / 9.2)
+    fifth, packed = draw_bytes(rng, count, 4), draw_bytes(rng, count, 16)
+    codes = nibbles(packed) + 16 * fifth_bits(fifth)
+    return [raw, fifth, packed], d * (codes - 16)
+
+
+def q5_1(rng, count, spread):
+    raw, d = halves(rng, count, spread / 9.2)
+    low, m = halves(rng, count, -15.5 * spread / 9.2)
+    fifth, packed = draw_bytes(rng, count, 4), draw_bytes(rng, count, 16)
+    codes = nibbles(packed) + 16 * fifth_bits(fifth)
+    return [raw, low, fifth, packed], d * codes + m
+
+
 def q8_0(rng, count, spread):
     raw, d = halves(rng, count, spread / 74)
     codes = draw_bytes(rng, count, 32)
@@ -104,6 +124,20 @@ def q4_k(rng, count, spread):
     return [raw, low, packed, codes], numbers.reshape(count, 256)
 
 
+def q5_k(rng, count, spread):
+    raw, d = halves(rng, count, spread / 330)
+    low, dmin = halves(rng, count, 15.5 * spread / 330)
+    packed, fifth = draw_bytes(rng, count, 12), draw_bytes(rng, count, 32)
+    codes = draw_bytes(rng, count, 128)
+    scales, minima = six_bits(packed)
+    fours = [nibbles(codes[:, 32 * i:32 * i + 32]) for i in range(4)]
+    numbers = np.concatenate(fours, axis=1).reshape(count, 8, 32)
+    numbers += 16 * np.stack([fifth >> j & 1 for j in range(8)], axis=1)
+    numbers = ((d * scales)[..., None] * numbers
+               - (dmin * minima)[..., None])
+    return [raw, low, packed, fifth, codes], numbers.reshape(count, 256)
+
+
 def q6_k(rng, count, spread):
     low, high = draw_bytes(rng, count, 128), draw_bytes(rng, count, 64)
     scales = draw_bytes(rng, count, 16)
@@ -123,8 +157,9 @@ def q6_k(rng, count, spread):
     return [low, high, scales, raw], d * each * codes
 
 
-BLOCKS = {"Q4_0": (32, q4_0), "Q4_1": (32, q4_1), "Q8_0": (32, q8_0),
-          "Q4_K": (256, q4_k), "Q6_K": (256, q6_k)}
+BLOCKS = {"Q4_0": (32, q4_0), "Q4_1": (32, q4_1), "Q5_0": (32, q5_0),
+          "Q5_1": (32, q5_1), "Q8_0": (32, q8_0), "Q4_K": (256, q4_k),
+          "Q5_K": (256, q5_k), "Q6_K": (256, q6_k)}
 
 
 def draw(kind, shape, spread, rng):
@@ -358,6 +393,7 @@ def main(folder):
     chat = DATA / "tiny-chat"
     copy(chat, folder, byte_level_vocabulary(chat))
     pack("packed-llama", "llama", ("Q4_0", "Q4_1", "Q8_0", "Q4_K"), folder)
+    pack("packed-q5", "llama", ("Q5_0", "Q5_1", "Q5_K"), folder)
     pack("packed-qwen3", "qwen3", ("Q8_0", "Q4_K", "Q4_0"), folder)
     pack("packed-q6k", "llama", ("Q6_K", "Q8_0"), folder)
 

@@ -35,6 +35,7 @@ struct ModelCard {
   int max_model_len = 0;              // tokens, prompt and answer
   int vocab = 0;                      // one past the largest id of the model
   SamplingDefaults defaults{};
+  std::string adapter{};      // of every request, its folder's name; "": none
   std::string quantization{}; // "" for none
   std::string numerics = "invariant";
   std::string weight_version = "0";

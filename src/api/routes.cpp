@@ -1,8 +1,12 @@
 #include "api/routes.h"
 
+#include <fmt/format.h>
+
 #include "api/health.h"
+#include "api/json_writer.h"
 #include "api/openai/endpoints.h"
 #include "api/openai/errors.h"
+#include "base/version.h"
 
 namespace parallm {
 
@@ -32,11 +36,35 @@ Handler with(
 
 // Stored completions are not offered: not a wrong method, nothing there.
 Task<> not_found(Exchange& exchange, const Service&) {
-  auto response = openai::error_response(
-      {.status = 404,
-       .code = "not_found",
-       .message = "stored completions are not offered"});
+  auto response = openai::failure_response(
+      {404, "not_found",
+       "There is no endpoint GET /v1/chat/completions, as no completion is "
+       "stored"},
+      exchange.request());
   co_await exchange.send(std::move(response));
+}
+
+// For whoever looks what is here.
+std::string welcome_json(const std::vector<Route>& routes) {
+  std::string out;
+  JsonWriter json(out);
+  json.object().key("name").text("mlx_parallm").key("version").text(kVersion);
+  json.key("description")
+      .text("generates text in parallel for MLX models, as the OpenAI API");
+  json.key("documentation").text("docs/API.md");
+  json.key("endpoints").array();
+  for (const Route& route : routes) {
+    json.text(fmt::format("{} {}", route.method, route.path));
+  }
+  json.end_array().end_object();
+  return out;
+}
+
+Route welcome(const std::vector<Route>& routes) {
+  Handler handle = [body = welcome_json(routes)](Exchange& exchange) {
+    return exchange.send({.body = body});
+  };
+  return {"GET", "/", Access::kOpen, std::move(handle)};
 }
 
 } // namespace
@@ -49,9 +77,8 @@ std::vector<Route> make_routes(const AppContext& app) {
   const auto detokenize = with(service, openai::detokenize);
   const auto metrics_access =
       app.limits.metrics_auth ? Access::kUser : Access::kOpen;
-  return {
+  std::vector<Route> routes{
       {"POST", "/v1/chat/completions", Access::kUser, chat},
-      {"GET", "/v1/chat/completions", Access::kUser, with(service, not_found)},
       {"POST", "/v1/completions", Access::kUser, completion},
       {"GET", "/v1/models", Access::kUser, with(service, openai::list_models)},
       {"GET", "/v1/models/*", Access::kUser, with(service, openai::get_model)},
@@ -64,6 +91,10 @@ std::vector<Route> make_routes(const AppContext& app) {
       {"GET", "/health_generate", Access::kUser, with(app, health_generate)},
       {"GET", "/metrics", metrics_access, with(app, metrics)},
   };
+  routes.push_back(welcome(routes));
+  routes.push_back(
+      {"GET", "/v1/chat/completions", Access::kUser, with(service, not_found)});
+  return routes;
 }
 
 http::FailureBody make_failure_body() {

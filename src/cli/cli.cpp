@@ -51,22 +51,36 @@ int complain_of_unknown(const std::string& name) {
                       guess.empty() ? "; parallm --help lists them" : guess));
 }
 
+int run_subcommand(
+    const std::string& name, const std::vector<std::string>& arguments) {
+  const auto* found = std::ranges::find_if(
+      kSubcommands, [&](const Subcommand& s) { return s.name == name; });
+  return found == std::end(kSubcommands) ? complain_of_unknown(name)
+                                         : found->run(arguments);
+}
+
+bool asks_for_help(const std::string& argument) {
+  return argument == "--help" || argument == "-h" || argument == "help";
+}
+
 int dispatch(const std::vector<std::string>& arguments) {
-  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
+  if (arguments.empty()) {
     print_help();
-    return arguments.empty() ? kExitUsage : 0;
+    return kExitUsage;
   }
-  if (arguments[0] == "--version") {
+  const std::string& first = arguments[0];
+  if (first == "help" && arguments.size() > 1 && !asks_for_help(arguments[1])) {
+    return run_subcommand(arguments[1], {"--help"});
+  }
+  if (asks_for_help(first)) {
+    print_help();
+    return 0;
+  }
+  if (first == "--version") {
     fmt::print("parallm {}\n", kVersion);
     return 0;
   }
-  const auto* found = std::ranges::find_if(
-      kSubcommands,
-      [&](const Subcommand& s) { return s.name == arguments[0]; });
-  if (found == std::end(kSubcommands)) {
-    return complain_of_unknown(arguments[0]);
-  }
-  return found->run({arguments.begin() + 1, arguments.end()});
+  return run_subcommand(first, {arguments.begin() + 1, arguments.end()});
 }
 
 } // namespace

@@ -66,7 +66,8 @@ void print(const Wanted& wanted) {
 
 int run_tokenize(const std::vector<std::string>& arguments) {
   Wanted wanted;
-  CLI::App app("Ids of a text, or with --decode the text of ids", "tokenize");
+  CLI::App app(
+      "Ids of a text, or with --decode the text of ids", "parallm tokenize");
   app.add_option("PATH", wanted.folder, "folder of the checkpoint, or .gguf")
       ->required();
   app.add_option("INPUT", wanted.words, "text or ids; none: standard input");

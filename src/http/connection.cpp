@@ -347,7 +347,7 @@ Task<> Connection::fail(Failure failure) {
 }
 
 Response Connection::failure_answer(const Failure& failure) const {
-  Response response = home_.site.failure_body(failure, request_.path);
+  Response response = home_.site.failure_body(failure, request_);
   response.status = failure.status;
   if (failure.status == 503) {
     response.headers.emplace_back("retry-after", "1");

@@ -12,7 +12,7 @@ namespace parallm::http {
 namespace {
 
 void refuse(const Site& site, Verdict& verdict, const Failure& failure) {
-  verdict.answer = site.failure_body(failure, verdict.request.path);
+  verdict.answer = site.failure_body(failure, verdict.request);
   verdict.answer->status = failure.status;
 }
 
@@ -52,7 +52,8 @@ void check_route(const Site& site, const RequestHead& head, Verdict& verdict) {
     refuse(
         site, verdict,
         {404, "not_found",
-         fmt::format("There is no path {}", verdict.request.path)});
+         fmt::format(
+             "There is no endpoint {} {}", head.method, verdict.request.path)});
   } else {
     refuse(
         site, verdict,

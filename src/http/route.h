@@ -27,13 +27,13 @@ struct Route {
 };
 
 // How a refusal of http/ itself (404, 405, 408, 413, 415, 431, 401, 503 ...)
-// is written; api/ hands in the wire format. `path` decides the dialect.
+// is written; api/ hands in the wire format. Of a request that could not be
+// read, only that much is there.
 struct Failure {
   int status = 0;
   std::string code{};
   std::string message{};
 };
-using FailureBody =
-    std::function<Response(const Failure&, const std::string& path)>;
+using FailureBody = std::function<Response(const Failure&, const Request&)>;
 
 } // namespace parallm::http

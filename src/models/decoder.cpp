@@ -221,7 +221,9 @@ std::unique_ptr<Model> make_decoder(Checkpoint& ck, const ArchSpec& arch) {
   for (const auto tidy : arch.tidy) {
     tidy(ck, arch);
   }
-  return std::make_unique<Decoder>(ck, arch);
+  auto decoder = std::make_unique<Decoder>(ck, arch);
+  drop_spare_biases(ck, arch.quantization);
+  return decoder;
 }
 
 } // namespace parallm

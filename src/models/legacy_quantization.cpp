@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/cpu_primitive.h"
+#include "models/tidy.h"
 
 namespace parallm {
 namespace {
@@ -105,10 +106,32 @@ mx::array awq_weight(const mx::array& words) {
   return mx::view(awq_outputs(pairs), mx::uint32);
 }
 
-// In halves, since a transposed copy alone would count as its input's memory,
-// which it cannot share. words (K / 8, N) -> (N, K / 8)
-mx::array gptq_weight(const mx::array& words) {
-  return mx::concatenate(mx::split(mx::transpose(words), 2, 0), 0);
+// (K), the group of each input; a file may hold anything.
+mx::array pull_index(Checkpoint& ck, const std::string& name, int inputs) {
+  const auto index = pull_shaped(ck, name, {inputs});
+  if (index.dtype() != mx::int32) {
+    ck.refuse(
+        name,
+        fmt::format("has numbers of {} bytes, expected I32", index.itemsize()));
+  }
+  return index;
+}
+
+// codes (N, K) as numbers, each input by its own of the groups, whose zeros and
+// scales are (N, G).
+mx::array unpacked(
+    const mx::array& codes,
+    const mx::array& zeros,
+    const mx::array& scales,
+    const mx::array& index) {
+  const auto group_of =
+      mx::clip(index, mx::array(0), mx::array(scales.shape(1) - 1));
+  const auto of_inputs = [&](const mx::array& groups) {
+    return mx::take(groups, group_of, 1);
+  };
+  const auto steps =
+      mx::astype(codes, mx::int8) - of_inputs(mx::astype(zeros, mx::int8));
+  return mx::astype(steps, scales.dtype()) * of_inputs(scales);
 }
 
 // Gives scales on once the file's g_idx has been seen to say nothing: without
@@ -164,34 +187,31 @@ class NibbleModule {
         interleaved_(words_.shape(1) * kNibblesPerWord == scales_.shape(1)) {
     expect_shapes();
     if (const auto spec = quantization.spec(at, true)) {
-      expect_groups(spec->group_size);
-      expect_no_order(spec->group_size);
+      const int size = legacy_.one_group ? inputs() : spec->group_size;
+      expect_groups(size);
+      expect_no_order(size);
+      parts_ = size / spec->group_size;
     }
   }
 
   void repack() {
-    const auto zeros = pull_zeros();
-    const auto scales = mx::transpose(scales_);
+    const auto zeros = in_parts(pull_zeros());
+    const auto scales = in_parts(mx::transpose(scales_));
     const auto biases = mx::negative(mx::astype(zeros, mx::float32)) * scales;
     ck_.put(
         at_ + ".weight",
-        interleaved_ ? awq_weight(words_) : gptq_weight(words_));
+        interleaved_ ? awq_weight(words_) : mx::transpose(words_));
     ck_.put(at_ + ".scales", scales);
     ck_.put(at_ + ".biases", mx::astype(biases, scales.dtype()));
   }
 
-  // Each input by its own group.
   void unpack() {
-    const auto index = pull_index();
+    expect_gptq();
+    const auto index = pull_index(ck_, at_ + ".g_idx", inputs());
     const auto codes = nibbles(mx::contiguous(mx::transpose(words_)));
-    const auto of_inputs = [&](const mx::array& groups) {
-      return mx::take(groups, index, 1);
-    };
-    const auto steps = mx::astype(codes, mx::int8) -
-                       of_inputs(mx::astype(pull_zeros(), mx::int8));
     ck_.put(
         at_ + ".weight",
-        mx::astype(steps, scales_.dtype()) * of_inputs(mx::transpose(scales_)));
+        unpacked(codes, pull_zeros(), mx::transpose(scales_), index));
   }
 
  private:
@@ -201,10 +221,15 @@ class NibbleModule {
   int groups() const { return scales_.shape(0); }
   int outputs() const { return scales_.shape(1); }
 
+  // (N, G) of stored groups -> of those that MLX has
+  mx::array in_parts(const mx::array& groups) const {
+    return parts_ == 1 ? groups : mx::repeat(groups, parts_, 1);
+  }
+
   void expect_shapes() const {
     const bool fits = interleaved_ || words_.shape(1) == outputs();
     if (!fits || inputs() % kNibblesPerWord != 0 || inputs() == 0 ||
-        outputs() % kNibblesPerWord != 0 || outputs() == 0) {
+        outputs() % kNibblesPerWord != 0 || outputs() == 0 || groups() == 0) {
       ck_.refuse(
           at_ + ".qweight",
           fmt::format(
@@ -241,8 +266,7 @@ class NibbleModule {
         (nibbles(words) + byte(legacy_.zero_offset)) & byte(kMostNibble));
   }
 
-  // (K), within the groups there are whatever the file holds
-  mx::array pull_index() {
+  void expect_gptq() const {
     if (interleaved_) {
       ck_.refuse(
           at_ + ".qweight",
@@ -250,25 +274,13 @@ class NibbleModule {
               "has shape {}, expected (inputs / 8, {}) beside desc_act",
               text_of(words_.shape()), outputs()));
     }
-    return mx::clip(pull_stored_index(), mx::array(0), mx::array(groups() - 1));
-  }
-
-  mx::array pull_stored_index() {
-    const auto name = at_ + ".g_idx";
-    const auto index = pull_shaped(ck_, name, {inputs()});
-    if (index.dtype() != mx::int32) {
-      ck_.refuse(
-          name, fmt::format(
-                    "has numbers of {} bytes, expected I32", index.itemsize()));
-    }
-    return index;
   }
 
   void expect_no_order(int group_size) {
     const auto name = at_ + ".g_idx";
     if (ck_.has(name)) {
-      scales_ =
-          expect_neighbours(scales_, pull_stored_index(), name, group_size);
+      const auto index = pull_index(ck_, name, inputs());
+      scales_ = expect_neighbours(scales_, index, name, group_size);
     }
   }
 
@@ -278,6 +290,7 @@ class NibbleModule {
   mx::array words_;  // of qweight
   mx::array scales_; // (G, N)
   bool interleaved_; // as AWQ has them
+  int parts_ = 1;    // of a stored group
 };
 
 void repack_nibbles(Checkpoint& ck, const Quantization& quantization) {
@@ -291,19 +304,74 @@ void repack_nibbles(Checkpoint& ck, const Quantization& quantization) {
   }
 }
 
+// Those of mxfp4 and nvfp4. (N, K / 2) bytes -> (N, K / 8)
+mx::array words_of_bytes(
+    const Checkpoint& ck, const std::string& name, const mx::array& bytes) {
+  constexpr int kBytesPerWord = 4;
+  if (bytes.ndim() != 2 || bytes.shape(1) % kBytesPerWord != 0) {
+    ck.refuse(
+        name, fmt::format(
+                  "has shape {}, expected a matrix with a multiple of {} "
+                  "columns",
+                  text_of(bytes.shape()), kBytesPerWord));
+  }
+  return mx::view(bytes, mx::uint32);
+}
+
+// Of weights that were rounded in another order than that of the inputs. A
+// negative index stands for what the order would have been.
+void unpack_ordered(
+    Checkpoint& ck,
+    const std::string& at,
+    const mx::array& words,
+    const mx::array& scales) {
+  const int inputs = words.shape(1) * kNibblesPerWord;
+  const int groups = scales.shape(1);
+  if (scales.shape(0) != words.shape(0) || groups == 0 ||
+      inputs % groups != 0) {
+    ck.refuse(
+        at + ".weight_scale",
+        fmt::format(
+            "has shape {}, expected {} rows and a divisor of {} columns",
+            text_of(scales.shape()), words.shape(0), inputs));
+  }
+  const auto index = pull_index(ck, at + ".weight_g_idx", inputs);
+  const auto neighbours =
+      mx::floor_divide(mx::arange(inputs), mx::array(inputs / groups));
+  ck.put(
+      at + ".weight",
+      unpacked(
+          nibbles(words), mx::full(scales.shape(), kMiddle, mx::uint8), scales,
+          mx::where(mx::less(index, mx::array(0)), neighbours, index)));
+}
+
 void repack_compressed(Checkpoint& ck, const std::string& at) {
-  const auto packed = ck.pull(at + ".weight_packed");
-  ck.drop(
-      [&](const std::string& name) { return name == at + ".weight_shape"; });
+  const auto name = at + ".weight_packed";
+  const auto packed = ck.pull(name);
   if (packed.dtype() == mx::uint8) {
-    ck.put(at + ".weight", mx::view(packed, mx::uint32));
+    ck.put(at + ".weight", words_of_bytes(ck, name, packed));
     ck.rename(at + ".weight_scale", at + ".scales");
     return;
   }
+  const auto words = as_words(ck, name, packed);
   const auto scales = pull_scales(ck, at + ".weight_scale");
-  ck.put(at + ".weight", as_words(ck, at + ".weight_packed", packed));
+  if (ck.has(at + ".weight_g_idx")) {
+    unpack_ordered(ck, at, words, scales);
+    return;
+  }
+  ck.put(at + ".weight", words);
   ck.put(at + ".scales", scales);
   ck.put(at + ".biases", scales * mx::array(-kMiddle, scales.dtype()));
+}
+
+void repack_compressed(Checkpoint& ck) {
+  const auto modules = modules_with(ck, ".weight_packed");
+  for (const auto& at : modules) {
+    repack_compressed(ck, at);
+  }
+  if (!modules.empty()) {
+    drop_suffix(ck, ".weight_shape");
+  }
 }
 
 int blocks_of(int size, int block) {
@@ -366,9 +434,18 @@ void unpack_float8(
   const auto scaled = has_one ? numbers * mx::reshape(scales, mx::Shape{})
                               : scale_blocks(numbers, scales, block);
   ck.put(at + ".weight", mx::astype(scaled, mx::bfloat16));
-  ck.drop([&](const std::string& name) { // of inputs, which stay as they are
-    return name == at + ".activation_scale" || name == at + ".input_scale";
-  });
+}
+
+void unpack_float8(
+    Checkpoint& ck, const std::string& scale, const LegacyPacking& legacy) {
+  const auto modules = modules_with(ck, scale);
+  for (const auto& at : modules) {
+    unpack_float8(ck, at, scale, legacy.block);
+  }
+  if (!modules.empty()) { // of inputs, which stay as they are
+    drop_suffix(ck, ".activation_scale");
+    drop_suffix(ck, ".input_scale");
+  }
 }
 
 } // namespace
@@ -377,13 +454,18 @@ void repack_legacy(Checkpoint& ck, const Quantization& quantization) {
   if (quantization.legacy().nibbles) {
     repack_nibbles(ck, quantization);
   }
-  for (const auto& at : modules_with(ck, ".weight_packed")) {
-    repack_compressed(ck, at);
-  }
+  repack_compressed(ck);
   for (const char* scale : {".weight_scale_inv", ".weight_scale"}) {
-    for (const auto& at : modules_with(ck, scale)) {
-      unpack_float8(ck, at, scale, quantization.legacy().block);
-    }
+    unpack_float8(ck, scale, quantization.legacy());
+  }
+}
+
+void drop_spare_biases(Checkpoint& ck, const Quantization& quantization) {
+  if (!quantization.legacy().nibbles) {
+    return;
+  }
+  for (const auto& at : modules_with(ck, ".bias")) {
+    ck.drop_zeros(at + ".bias");
   }
 }
 

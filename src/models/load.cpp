@@ -71,16 +71,22 @@ GenerationConfig read_end_tokens_only(const fs::path& folder) {
   }
 }
 
-std::optional<Adapter> open_adapter(const LoadOptions& options) {
+// "models/x", written with a slash behind it or without.
+std::string name_of(const fs::path& path) {
+  return (path / "").parent_path().filename().string();
+}
+
+std::optional<Adapter> open_adapter(
+    const fs::path& model, const LoadOptions& options) {
   if (options.adapter.empty()) {
     return std::nullopt;
   }
-  return Adapter(AdapterFiles::find(options.adapter));
+  return Adapter(AdapterFiles::find(options.adapter), name_of(model));
 }
 
 // Of a folder, or of a .gguf.
 Checkpoint open_checkpoint(const fs::path& path, const LoadOptions& options) {
-  auto adapter = open_adapter(options);
+  auto adapter = open_adapter(path, options);
   if (const auto gguf = find_gguf(path)) {
     return open_gguf(
         read_gguf(*gguf), options.dtype, std::move(adapter),

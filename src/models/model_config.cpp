@@ -1,9 +1,12 @@
 #include "models/model_config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include "base/check.h"
 #include "nn/gguf/gguf_config.h"
@@ -16,15 +19,33 @@ namespace fs = std::filesystem;
 // Rerankers that read the score off a vocabulary head are not among them.
 constexpr const char* kScoringHeads[] = {
     "ForSequenceClassification", "ForTokenClassification", "RewardModel"};
+constexpr size_t kModelsShown = 8;
 
-void expect_folder(const fs::path& folder) {
-  if (!fs::is_directory(folder)) {
-    throw StartError(
-        kExitNotFound, fmt::format(
-                           "{}: not a folder; expected an MLX checkpoint (ids "
-                           "of the Hub are not downloaded by this version)",
-                           folder.string()));
+// The names of those in the folder, sorted; what may not be read is none.
+std::vector<std::string> models_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (fs::exists(entry.path() / "config.json", ignored)) {
+      names.push_back(entry.path().filename().string());
+    }
   }
+  std::ranges::sort(names);
+  return names;
+}
+
+std::string hint_at_models_in(const fs::path& folder) {
+  auto names = models_in(folder);
+  if (names.empty()) {
+    return "";
+  }
+  if (names.size() > kModelsShown) {
+    names.resize(kModelsShown);
+    names.push_back("...");
+  }
+  return fmt::format(
+      "; of the folders in it these look like models: {}",
+      fmt::join(names, ", "));
 }
 
 void expect_no_adapter(const fs::path& folder) {
@@ -81,12 +102,30 @@ void expect_no_scoring_head(const fs::path& folder, const ConfigJson& config) {
 
 } // namespace
 
+void expect_model_folder(const fs::path& folder, const std::string& file) {
+  constexpr auto kExpected = "expected the folder of an MLX checkpoint";
+  if (!fs::is_directory(folder)) {
+    throw StartError(
+        kExitNotFound,
+        fmt::format(
+            "{}: not a folder; {}, or a .gguf file (ids of the Hub are not "
+            "downloaded by this version)",
+            folder.string(), kExpected));
+  }
+  if (!fs::exists(folder / file)) {
+    throw StartError(
+        kExitNotFound, fmt::format(
+                           "{}: no {} in it; {}{}", folder.string(), file,
+                           kExpected, hint_at_models_in(folder)));
+  }
+}
+
 ConfigJson read_model_config(const fs::path& folder) {
   if (const auto gguf = find_gguf(folder)) {
     return gguf_config(read_gguf(*gguf));
   }
-  expect_folder(folder);
   expect_no_adapter(folder);
+  expect_model_folder(folder, "config.json");
   const auto config = ConfigJson::read(folder / "config.json");
   expect_no_embedding_model(folder);
   expect_no_scoring_head(folder, config);

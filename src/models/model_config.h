@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "nn/config_json.h"
 
@@ -20,5 +21,10 @@ namespace parallm {
 // Any thread. Throws StartError: kExitNotFound without folder or file,
 // kExitBadData with one line that says what the folder holds.
 ConfigJson read_model_config(const std::filesystem::path& folder);
+
+// Throws StartError, kExitNotFound, unless it is the folder of a model with
+// such a file. Names folders in it that look like models.
+void expect_model_folder(
+    const std::filesystem::path& folder, const std::string& file);
 
 } // namespace parallm

@@ -43,8 +43,8 @@ void stack_experts(
 void flatten_convolutions(Checkpoint& checkpoint, const ArchSpec& spec);
 
 // Rows of a module that come head by head, with parts of so many rows in each,
-// are put part by part: the first part of all heads, then the second. Nothing
-// happens if there is no such module. An adapter for it is refused.
+// are put part by part: the first part of all heads, then the second; those of
+// an adapter likewise. Nothing happens if there is no such module.
 void put_part_by_part(
     Checkpoint& checkpoint,
     const std::string& module,

@@ -34,6 +34,17 @@ float read_scale(const ConfigJson& parameters) {
       parameters.number("scale", -kMostScale, kMostScale));
 }
 
+// mlx-lm writes all its settings there, and the model is one of them; others
+// write what PEFT does. It is told, never looked for.
+std::string read_base(const ConfigJson& config) {
+  for (const char* key : {"model", "base_model_name_or_path"}) {
+    if (config.is_text(key)) {
+      return config.text(key);
+    }
+  }
+  return "";
+}
+
 void expect_folder(const fs::path& folder) {
   if (!fs::is_directory(folder)) {
     throw StartError(
@@ -65,6 +76,7 @@ AdapterFiles read_config(const fs::path& file) {
   const auto parameters = config.object("lora_parameters");
   adapter.rank = parameters.integer("rank", 1, kMostRank);
   adapter.scale = read_scale(parameters);
+  adapter.base = read_base(config);
   return adapter;
 }
 

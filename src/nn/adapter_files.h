@@ -25,6 +25,7 @@ struct AdapterFiles {
   AdapterKind kind = AdapterKind::kLora;
   int rank = 0;
   float scale = 0;
+  std::string base{}; // the model it was made for, as the config says; or ""
   TensorFile tensors{};
 
   // Throws StartError that names the field or the tensor.

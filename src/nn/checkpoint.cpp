@@ -1,6 +1,7 @@
 #include "nn/checkpoint.h"
 
 #include <fmt/format.h>
+#include <mlx/primitives.h>
 
 #include <algorithm>
 #include <map>
@@ -70,14 +71,41 @@ WeightFiles read_indexed(const fs::path& folder, const ConfigJson& index) {
   return found;
 }
 
+// Where no index names them. mlx-lm takes all model*.safetensors.
+std::set<fs::path> unindexed_files(const fs::path& folder) {
+  const fs::path single = folder / "model.safetensors";
+  if (fs::exists(single)) {
+    return {single};
+  }
+  std::set<fs::path> paths;
+  std::error_code absent; // the folder
+  for (const auto& entry : fs::directory_iterator(folder, absent)) {
+    const auto name = entry.path().filename().string();
+    if (name.starts_with("model") && name.ends_with(".safetensors")) {
+      paths.insert(entry.path());
+    }
+  }
+  return paths;
+}
+
 using Ids = std::set<std::uintptr_t>;
+
+bool is_made_by(std::string_view primitive, const mx::array& array) {
+  return array.has_primitive() && array.primitive().name() == primitive;
+}
+
+// To lie row by row it needs a place of its own.
+bool is_transposed_copy(const mx::array& array) {
+  return is_made_by("Contiguous", array) &&
+         is_made_by("Transpose", array.inputs()[0]);
+}
 
 // Whether an array shows its only input in another way, or takes its place: it
 // is as large. What is held stays, so that its place is not free.
 bool stands_for_input(const mx::array& array, const Ids& held) {
   const auto& inputs = array.inputs();
   return inputs.size() == 1 && inputs[0].nbytes() == array.nbytes() &&
-         !held.contains(inputs[0].id());
+         !held.contains(inputs[0].id()) && !is_transposed_copy(array);
 }
 
 // The array whose memory this one has.
@@ -126,15 +154,17 @@ WeightFiles WeightFiles::find(const fs::path& folder) {
   if (const auto index = ConfigJson::read_if_present(folder / kIndex)) {
     return read_indexed(folder, *index);
   }
-  const fs::path single = folder / "model.safetensors";
-  if (!fs::exists(single)) {
+  WeightFiles found;
+  for (const auto& path : unindexed_files(folder)) {
+    found.files.push_back(read_safetensors_header(path));
+  }
+  if (found.files.empty()) {
     throw StartError(
         kExitNotFound, fmt::format(
                            "{}: holds neither model.safetensors nor {}",
                            folder.string(), kIndex));
   }
-  WeightFiles found;
-  found.files.push_back(read_safetensors_header(single));
+  expect_distinct(found);
   return found;
 }
 
@@ -191,6 +221,10 @@ void Checkpoint::refuse(
       fmt::format("{}: tensor {} {}", folder_.string(), name, complaint));
 }
 
+void Checkpoint::drop_zeros(const std::string& name) {
+  zeros_.emplace(name, weights_.pull(name));
+}
+
 mx::array Checkpoint::take(const std::string& name, const mx::Shape& shape) {
   return keep(weights_.take(name, shape, dtype_));
 }
@@ -213,6 +247,13 @@ mx::array Checkpoint::take_bytes(
 std::optional<LoraTensors> Checkpoint::take_lora(
     const std::string& name, int inputs, int outputs) {
   return adapter_ ? adapter_->take(name, inputs, outputs) : std::nullopt;
+}
+
+void Checkpoint::reorder_lora(
+    const std::string& name, const mx::array& outputs) {
+  if (adapter_) {
+    adapter_->reorder(name, outputs);
+  }
 }
 
 void Checkpoint::expect_no_lora(
@@ -308,6 +349,18 @@ void Checkpoint::read(mx::array& array) const {
       array.flags().row_contiguous, "a weight of {} bytes", array.nbytes());
 }
 
+void Checkpoint::expect_zeros(
+    const std::string& name, const mx::array& array) const {
+  auto zeros = mx::all(array == mx::array(0, array.dtype()));
+  read(zeros);
+  if (!zeros.item<bool>()) {
+    refuse(
+        name,
+        "has numbers other than 0, expected none: the model has no such "
+        "tensor");
+  }
+}
+
 // One by one, so that what each is made of is free again for the next.
 void Checkpoint::finish() {
   expect_empty();
@@ -315,6 +368,9 @@ void Checkpoint::finish() {
   meter_->all = weights_.file_bytes();
   for (; !held_.empty(); held_.pop_front()) {
     read(held_.front());
+  }
+  for (; !zeros_.empty(); zeros_.erase(zeros_.begin())) {
+    expect_zeros(zeros_.begin()->first, zeros_.begin()->second);
   }
 }
 

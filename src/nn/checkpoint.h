@@ -3,6 +3,7 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,8 +18,9 @@
 
 namespace parallm {
 
-// A checkpoint folder's weight files: model.safetensors, or those that
-// model.safetensors.index.json names. Any thread. Throws StartError.
+// A checkpoint folder's weight files: those that model.safetensors.index.json
+// names, or model.safetensors, or else all model*.safetensors. Any thread.
+// Throws StartError.
 struct WeightFiles {
   std::vector<TensorFile> files;
 
@@ -79,6 +81,8 @@ class Checkpoint {
   void drop(const std::function<bool(const std::string&)>& is_dropped) {
     weights_.drop(is_dropped);
   }
+  // Forgets one that changes nothing if it is 0 everywhere; finish() looks.
+  void drop_zeros(const std::string& name);
   // "FOLDER: tensor NAME COMPLAINT"
   [[noreturn]] void refuse(
       const std::string& name, const std::string& complaint) const;
@@ -98,6 +102,9 @@ class Checkpoint {
   // What the adapter has for a linear layer, or none.
   std::optional<LoraTensors> take_lora(
       const std::string& name, int inputs, int outputs);
+  // For a layer whose outputs are put in another order, before it is taken:
+  // (outputs) int32, from where each comes.
+  void reorder_lora(const std::string& name, const mx::array& outputs);
   // For a module of a kind that no adapter can change.
   void expect_no_lora(const std::string& name, std::string_view kind) const;
 
@@ -131,6 +138,7 @@ class Checkpoint {
   void replace(const mx::array& taken, const std::vector<mx::array>& forms);
   void expect_memory() const;
   void read(mx::array& array) const;
+  void expect_zeros(const std::string& name, const mx::array& array) const;
 
   std::filesystem::path folder_;
   std::optional<mx::Dtype> dtype_;
@@ -139,6 +147,7 @@ class Checkpoint {
   std::optional<Adapter> adapter_;
   std::vector<TakenWeight> weights_told_{};
   std::deque<mx::array> held_{}; // in the order in which they are read
+  std::map<std::string, mx::array> zeros_{}; // if they are
 };
 
 } // namespace parallm

@@ -135,12 +135,16 @@ void expect_text(
   }
 }
 
-// AWQ, GPTQ and compressed-tensors; `bits` is the key's name.
-QuantSpec read_nibbles(
-    const ConfigJson& block, const std::string& bits, int group_size) {
+void expect_nibbles(const ConfigJson& block, const std::string& bits) {
   if (block.integer_or(bits, 4, 1) != 4) {
     block.refuse_value(bits, "4");
   }
+}
+
+// AWQ, GPTQ and compressed-tensors; `bits` is the key's name.
+QuantSpec read_nibbles(
+    const ConfigJson& block, const std::string& bits, int group_size) {
+  expect_nibbles(block, bits);
   return {
       read_one_of(block, "group_size", kGroupSizes, group_size), 4,
       QuantMode::kAffine};
@@ -152,6 +156,16 @@ QuantSpec read_awq(const ConfigJson& block, LegacyPacking& legacy) {
   return read_nibbles(block, "bits", 128);
 }
 
+// A group of all inputs becomes the largest that MLX has, all alike.
+QuantSpec read_gptq_groups(const ConfigJson& block, LegacyPacking& legacy) {
+  legacy.one_group = block.integer_or("group_size", 128, -1) == -1;
+  if (!legacy.one_group) {
+    return read_nibbles(block, "bits", 128);
+  }
+  expect_nibbles(block, "bits");
+  return {kGroupSizes.back(), 4, QuantMode::kAffine};
+}
+
 // With desc_act neighbours share no scale: such a model becomes dense.
 std::optional<QuantSpec> read_gptq(
     const ConfigJson& block, LegacyPacking& legacy) {
@@ -160,7 +174,7 @@ std::optional<QuantSpec> read_gptq(
   legacy.any_order = block.flag_or("desc_act", false);
   legacy.zero_offset =
       block.text_or("checkpoint_format", "gptq") == "gptq" ? 1 : 0;
-  const auto spec = read_nibbles(block, "bits", 128);
+  const auto spec = read_gptq_groups(block, legacy);
   return legacy.any_order ? std::nullopt : std::optional(spec);
 }
 

@@ -30,6 +30,7 @@ struct LegacyPacking {
   bool present = false;
   bool nibbles = false;   // AWQ and GPTQ: qweight, qzeros, scales
   bool any_order = false; // GPTQ's desc_act: g_idx names each input's group
+  bool one_group = false; // GPTQ's group_size of -1: all inputs of an output
   int zero_offset = 1;    // GPTQ: what a stored zero point lacks
   std::array<int, 2> block{128, 128}; // F8: rows, columns of a scale
 };

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "models/model_config.h"
 #include "nn/gguf/gguf_tokenizer.h"
 
 namespace parallm {
@@ -19,6 +20,7 @@ std::shared_ptr<const ChatTemplate> embedded_template(
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& model) {
   const auto gguf = find_gguf(model);
   if (!gguf) {
+    expect_model_folder(model, "tokenizer.json");
     return Tokenizer::load(model);
   }
   auto made = gguf_tokenizer(read_gguf(*gguf));

@@ -283,6 +283,9 @@ ModelCard model_card(
       .max_model_len = checkpoint.geometry.max_positions,
       .vocab = checkpoint.geometry.vocab,
       .defaults = sampling_defaults(config, checkpoint.sampling),
+      .adapter = config.model.lora_path.empty()
+                     ? ""
+                     : model_name(config.model.lora_path),
       .quantization = checkpoint.quantization,
       .numerics = numerics_of(config, checkpoint),
       .end_tokens = checkpoint.end_tokens};

@@ -163,12 +163,16 @@ Runtime::~Runtime() = default;
 
 void Runtime::wait_loaded() {
   parts_->engine.wait_ready();
+  const ModelCard& card = parts_->app.card;
+  const CheckpointSummary& checkpoint = parts_->checkpoint;
+  const std::string adapter = card.adapter.empty()
+                                  ? ""
+                                  : fmt::format(
+                                        ", with {} ({}) for every request",
+                                        card.adapter, checkpoint.adapter);
   log::info(
-      "{} is loaded: {}{}, up to {} tokens, {}", parts_->app.card.id,
-      parts_->checkpoint.model_type,
-      parts_->checkpoint.adapter.empty() ? ""
-                                         : ", " + parts_->checkpoint.adapter,
-      parts_->app.card.max_model_len, parts_->checkpoint.memory.text());
+      "{} is loaded: {}{}, up to {} tokens, {}", card.id, checkpoint.model_type,
+      adapter, card.max_model_len, checkpoint.memory.text());
 }
 
 std::string Runtime::address() const {

@@ -439,6 +439,25 @@ TEST(Chat, JudgesFieldsByTheTemplateOfTheRequest) {
       "verbosity");
 }
 
+TEST(Chat, NamesTemplateVariablesThatNobodyReads) {
+  SiteSettings settings;
+  settings.limits.allow_request_template = true;
+  Site site(settings);
+  const auto inert_of = [&](const std::string& path, json::object more) {
+    more["chat_template_kwargs"] = {{"enable_thinking", false}};
+    const auto answer = site.post(path, chat_body(std::move(more)));
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    return answer.header("x-parallm-inert");
+  };
+  const std::string unread = "chat_template_kwargs.enable_thinking";
+  EXPECT_EQ(inert_of(kPath, {}), unread);
+  EXPECT_EQ(inert_of("/tokenize", {}), unread);
+  EXPECT_EQ(
+      inert_of(
+          kPath, {{"chat_template", "{{ enable_thinking and 'a' or 'b' }}"}}),
+      "");
+}
+
 TEST(Chat, ShowsLittleOfWhatATemplateComplainsAbout) {
   SiteSettings settings;
   settings.limits.allow_request_template = true;

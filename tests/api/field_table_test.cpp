@@ -447,6 +447,10 @@ TEST(FieldTable, SaysWhatItGot) {
       message("chat_template_kwargs", R"({"tools":5})").substr(0, 37),
       "'chat_template_kwargs.tools': got 5, ");
   EXPECT_EQ(
+      message("chat_template_kwargs", R"({"enable_thinking":"false"})"),
+      "'chat_template_kwargs.enable_thinking': got a string of 5 characters, "
+      "expected true or false");
+  EXPECT_EQ(
       message("chat_template_kwargs", "{\"x\":" + text_of(65536) + "}"),
       "'chat_template_kwargs': got 65544 bytes, expected at most 65536 bytes");
 }
@@ -496,6 +500,23 @@ TEST(FieldTable, GuardsTemplateVariables) {
       "invalid_value chat_template_kwargs");
   EXPECT_EQ(chat("documents", "[{}]"), "");
   EXPECT_EQ(chat("documents", "[1]"), "invalid_type documents[0]");
+}
+
+TEST(FieldTable, ThinkingIsSwitchedByABoolean) {
+  for (const auto* right : {"true", "false", "null"}) {
+    EXPECT_EQ(
+        chat(
+            "chat_template_kwargs",
+            R"({"enable_thinking":)" + std::string(right) + "}"),
+        "");
+  }
+  for (const auto* wrong : {"\"false\"", "0", "[]"}) {
+    EXPECT_EQ(
+        chat(
+            "chat_template_kwargs",
+            R"({"enable_thinking":)" + std::string(wrong) + "}"),
+        "invalid_type chat_template_kwargs.enable_thinking");
+  }
 }
 
 // Whatever a field is given, the answer is a request or a 4xx that names it.

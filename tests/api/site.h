@@ -99,6 +99,7 @@ struct SiteSettings {
   int failing_step = 0; // counted from 1; 0: none
   int vocab = 0;        // of the model; 0: that of the tokenizer
   std::vector<std::string> aliases{};
+  std::string adapter{};
   std::vector<http::ApiKey> api_keys{};
 };
 
@@ -183,6 +184,7 @@ class Site {
         .max_model_len = kContext,
         .vocab = settings_.vocab > 0 ? settings_.vocab
                                      : settings_.tokenizer->vocab(),
+        .adapter = settings_.adapter,
         .system_fingerprint = "fp_0123456789ab",
         .end_tokens = {kEos}};
     app.limits = settings_.limits;

@@ -25,6 +25,67 @@ TEST(Models, AreListedWithWhatClientsMayKnow) {
   EXPECT_EQ(one.at("id"), "other/name");
 }
 
+TEST(Models, TellTheAdapterOfAllRequests) {
+  SiteSettings settings;
+  EXPECT_TRUE(
+      object_of(Site().get("/v1/models/tiny-chat")).at("adapter").is_null());
+  settings.adapter = "pirate";
+  Site site(settings);
+  const auto model = object_of(site.get("/v1/models/tiny-chat"));
+  EXPECT_EQ(model.at("adapter"), "pirate");
+  EXPECT_EQ(site.get("/v1/models/pirate").status, 404); // not to be asked for
+}
+
+TEST(Endpoints, AreListedAtTheRoot) {
+  SiteSettings settings;
+  settings.api_keys = {{.name = "me", .key = "secret"}};
+  Site site(settings);
+  const auto answer = site.get("/");
+  EXPECT_EQ(answer.status, 200);
+  const auto listed = object_of(answer).at("endpoints").as_array();
+  const auto lists = [&](const char* endpoint) {
+    return std::find(listed.begin(), listed.end(), endpoint) != listed.end();
+  };
+  EXPECT_TRUE(lists("POST /v1/chat/completions"));
+  EXPECT_TRUE(lists("GET /v1/models/*"));
+  EXPECT_FALSE(lists("GET /v1/chat/completions"));
+}
+
+TEST(Endpoints, ThatAreNotThereAreNamed) {
+  Site site;
+  for (const std::string path :
+       {"/nothing", "/v1/embeddings", "/v1/chat/completions"}) {
+    const auto answer = site.get(path);
+    EXPECT_EQ(answer.status, 404);
+    const auto error = object_of(answer).at("error").as_object();
+    EXPECT_EQ(error.at("type"), "invalid_request_error");
+    EXPECT_EQ(error.at("code"), "not_found");
+    const auto message = string_of(error.at("message"));
+    EXPECT_TRUE(message.starts_with("There is no endpoint GET " + path));
+    EXPECT_NE(message.find("GET / lists"), std::string::npos);
+    EXPECT_NE(message.find("docs/API.md"), std::string::npos);
+  }
+}
+
+TEST(Endpoints, OfMessagesAreRefusedInTheirShape) {
+  Site site;
+  for (const auto* path : {"/v1/messages", "/v1/messages/count_tokens"}) {
+    const auto answer = site.post(path, std::string("{}"));
+    EXPECT_EQ(answer.status, 404);
+    const auto body = object_of(answer);
+    EXPECT_EQ(body.at("type"), "error");
+    EXPECT_EQ(body.at("error").at("type"), "not_found_error");
+    EXPECT_EQ(string_of(body.at("request_id")), answer.header("x-request-id"));
+    EXPECT_TRUE(
+        string_of(body.at("error").at("message"))
+            .starts_with(std::string("There is no endpoint POST ") + path));
+  }
+  EXPECT_TRUE(object_of(site.get("/v1/messagesx"))
+                  .at("error")
+                  .as_object()
+                  .contains("code"));
+}
+
 TEST(Models, ThatAreNotServedAre404) {
   Site site;
   const auto answer = site.get("/v1/models/nobody/knows");

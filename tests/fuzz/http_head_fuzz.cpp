@@ -101,7 +101,7 @@ Site make_site() {
   site.options.api_keys = {
       {"u", "user", Role::kUser}, {"a", "key", Role::kAdmin}};
   site.cors = Cors({"http://b"}, {"x-request-id"});
-  site.failure_body = [](const Failure& failure, const std::string&) {
+  site.failure_body = [](const Failure& failure, const Request&) {
     return Response{.body = failure.code + failure.message};
   };
   site.router = Router(

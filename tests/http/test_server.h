@@ -42,10 +42,10 @@ struct Probe {
   std::vector<Reported> reported{};
 };
 
-inline Response failure_body(const Failure& failure, const std::string& path) {
+inline Response failure_body(const Failure& failure, const Request& request) {
   return {
       .status = failure.status,
-      .body = failure.code + "|" + failure.message + "|" + path};
+      .body = failure.code + "|" + failure.message + "|" + request.path};
 }
 
 // g++ 12 destroys braced arguments of co_await twice; see http/exchange.h.

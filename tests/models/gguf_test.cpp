@@ -93,6 +93,7 @@ float error_of(const std::string& name) {
 TEST(Gguf, HasTheLogitsOfMlxLmOnTheNumbersThatItsBlocksStandFor) {
   EXPECT_LT(error_of("packed-llama"), 2e-5f);
   EXPECT_LT(error_of("packed-qwen3"), 2e-5f);
+  EXPECT_LT(error_of("packed-q5"), 2e-5f);
 }
 
 // Q6_K is not the same number for number (gguf_blocks.h).
@@ -100,10 +101,20 @@ TEST(Gguf, ComesCloseWhereSixBitsBecomeEight) {
   EXPECT_LT(error_of("packed-q6k"), 2e-2f);
 }
 
+// Its vocabulary has an end that its eos_token_id does not name.
+TEST(Gguf, EndsWhereTheFolderEnds) {
+  EXPECT_EQ(
+      read_model_facts(file("tiny-chat")).end_tokens,
+      read_model_facts(kData / "tiny-chat").end_tokens);
+}
+
 TEST(Gguf, StaysPacked) {
   const auto facts = read_model_facts(file("packed-llama"));
   EXPECT_LT(facts.weight_bytes, facts.parameters * 9 / 8);
   EXPECT_EQ(facts.arch.quantization.text(), "affine-4bit");
+  EXPECT_EQ(
+      read_model_facts(file("packed-q5")).arch.quantization.text(),
+      "affine-5bit");
 }
 
 TEST(Gguf, WithoutATensorIsRefusedByName) {

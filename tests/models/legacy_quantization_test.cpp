@@ -261,6 +261,70 @@ TEST_F(LegacyQuantization, KeepsGroupsOfInputsWithinThoseThereAre) {
   EXPECT_TRUE(same_bits(load(any_order_), numbers(codes_, zeros_, meant)));
 }
 
+// As many groups of 128 as there are inputs, all alike.
+TEST_F(LegacyQuantization, KeepsGptqsOneGroupOfAllInputsPacked) {
+  const Codes codes = random_codes(kOutputs, 256, 3);
+  const Codes zeros = random_codes(kOutputs, 1, 4);
+  std::vector<float> expected;
+  for (int n = 0; n < kOutputs; ++n) {
+    for (const int code : codes[n]) {
+      expected.push_back(0.5f * static_cast<float>(code - zeros[n][0]));
+    }
+  }
+  save(
+      {{"w.qweight", mx::transpose(words(codes, kInOrder))},
+       {"w.qzeros", words(transposed(zeros), kInOrder)},
+       {"w.scales", mx::full({1, kOutputs}, 0.5f)},
+       {"w.g_idx", mx::zeros({256}, mx::int32)}});
+  Checkpoint checkpoint(folder_.path(), std::nullopt);
+  const auto read = quantization(
+      R"({"quant_method": "gptq", "bits": 4, "group_size": -1,
+          "checkpoint_format": "gptq_v2"})");
+  repack_legacy(checkpoint, read);
+  const Weight weight(checkpoint, "w", kOutputs, 256, read);
+  checkpoint.finish();
+  EXPECT_EQ(std::get<QuantizedWeight>(weight.arrays()).group_size, 128);
+  EXPECT_EQ(floats(weight.unpacked()), expected);
+}
+
+// 96 of them are no whole group of 128.
+TEST_F(LegacyQuantization, RefusesOneGroupThatIsNoMultipleOfMlxs) {
+  save(
+      {{"w.qweight", mx::transpose(words(codes_, kInOrder))},
+       {"w.scales", mx::ones({1, kOutputs})}});
+  const auto block = R"({"quant_method": "gptq", "bits": 4, "group_size": -1})";
+  EXPECT_EQ(
+      complaint(block),
+      "quantization: w has 96 inputs, expected a multiple of the group size "
+      "128");
+}
+
+// AutoGPTQ gives each layer one.
+TEST_F(LegacyQuantization, ABiasThatTheModelLacksMayBeOfZerosOnly) {
+  const auto said_of = [&](const mx::array& bias) {
+    auto tensors = gptq(codes_, zeros_, 1);
+    tensors.emplace("w.bias", bias);
+    save(tensors);
+    Checkpoint checkpoint(folder_.path(), std::nullopt);
+    const auto read = quantization(gptq_);
+    repack_legacy(checkpoint, read);
+    const Weight weight(checkpoint, "w", kOutputs, kInputs, read);
+    drop_spare_biases(checkpoint, read);
+    try {
+      checkpoint.finish();
+    } catch (const StartError& error) {
+      const std::string what = error.what();
+      return what.substr(what.find(": ") + 2);
+    }
+    return std::string("accepted");
+  };
+  EXPECT_EQ(said_of(mx::zeros({kOutputs}, mx::float16)), "accepted");
+  EXPECT_EQ(
+      said_of(mx::astype(mx::arange(kOutputs), mx::float16)),
+      "tensor w.bias has numbers other than 0, expected none: the model has no "
+      "such tensor");
+}
+
 TEST_F(LegacyQuantization, KeepsCompressedTensorsPacked) {
   save(
       {{"w.weight_packed", words(codes_, kInOrder)},
@@ -272,6 +336,52 @@ TEST_F(LegacyQuantization, KeepsCompressedTensorsPacked) {
                "format": "pack-quantized"})"),
       numbers(codes_, eights, neighbours())));
   EXPECT_TRUE(packed_);
+}
+
+// Where llm-compressor rounds in the order of activations, each input has a
+// group of its own; -1 is that of its place.
+TEST_F(LegacyQuantization, CompressedTensorsInAnyOrderBecomeDense) {
+  std::vector<int> group_of;
+  for (int k = 0; k < kInputs; ++k) {
+    group_of.push_back(k * 7 % kInputs / kGroup);
+  }
+  const Codes eights(kOutputs, std::vector<int>(kGroups, 8));
+  const auto load_ordered = [&](const std::vector<int>& stored) {
+    save(
+        {{"w.weight_packed", words(codes_, kInOrder)},
+         {"w.weight_scale", scales()},
+         {"w.weight_g_idx", ints(stored)}});
+    return load(R"({"quant_method": "compressed-tensors",
+                    "format": "pack-quantized"})");
+  };
+  EXPECT_TRUE(
+      same_bits(load_ordered(group_of), numbers(codes_, eights, group_of)));
+  EXPECT_FALSE(packed_);
+  EXPECT_TRUE(same_bits(
+      load_ordered(std::vector<int>(kInputs, -1)),
+      numbers(codes_, eights, neighbours())));
+}
+
+TEST_F(LegacyQuantization, NamesAMisshapenCompressedTensor) {
+  const auto block = R"({"quant_method": "compressed-tensors",
+                         "format": "mxfp4-pack-quantized"})";
+  const auto scale = mx::zeros({kOutputs, 3}, mx::uint8);
+  save(
+      {{"w.weight_packed", mx::zeros({kOutputs, 46}, mx::uint8)},
+       {"w.weight_scale", scale}});
+  EXPECT_EQ(
+      complaint(block),
+      "tensor w.weight_packed has shape (24, 46), expected a matrix with a "
+      "multiple of 4 columns");
+  save(
+      {{"w.weight_packed", words(codes_, kInOrder)},
+       {"w.weight_g_idx", ints(neighbours())},
+       {"w.weight_scale", mx::ones({kOutputs, 5})}});
+  EXPECT_EQ(
+      complaint(R"({"quant_method": "compressed-tensors",
+                    "format": "pack-quantized"})"),
+      "tensor w.weight_scale has shape (24, 5), expected 24 rows and a divisor "
+      "of 96 columns");
 }
 
 TEST_F(LegacyQuantization, TakesCompressedMxfp4AsItIs) {
@@ -328,6 +438,13 @@ TEST_F(LegacyQuantization, NamesAMisshapenTensor) {
       complaint(gptq_),
       "tensor w.scales has shape (4, 24), expected as many rows as there are "
       "groups of 32 in 96 inputs");
+  tensors.insert_or_assign("w.scales", mx::ones({0, kOutputs}));
+  save(tensors);
+  EXPECT_EQ(
+      complaint(any_order_),
+      "tensor w.qweight has shape (12, 24), expected (inputs, outputs / 8) or "
+      "(inputs / 8, outputs), multiples of 8, as the scales have shape (0, "
+      "24)");
   tensors = gptq(codes_, zeros_, 1);
   tensors.insert_or_assign("w.qzeros", mx::zeros({3, 2}, mx::int32));
   save(tensors);

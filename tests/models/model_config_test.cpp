@@ -29,13 +29,13 @@ class ModelConfig : public testing::Test {
   }
 
   // What is said of the folder, without its path.
-  std::string complaint() {
+  std::string complaint(int exit_code = kExitBadData) {
     const std::string path = folder_.path().string() + ": ";
     try {
       read_model_config(folder_.path());
     } catch (const StartError& error) {
       const std::string what = error.what();
-      EXPECT_EQ(error.exit_code, kExitBadData);
+      EXPECT_EQ(error.exit_code, exit_code);
       EXPECT_TRUE(what.starts_with(path)) << what;
       return what.substr(path.size());
     }
@@ -48,6 +48,27 @@ class ModelConfig : public testing::Test {
 constexpr auto kRest =
     ", which this version cannot serve; expected a model that generates text, "
     "such as the built-in parallm-tiny";
+
+TEST_F(ModelConfig, OfAFolderOfModelsNamesThem) {
+  const std::string nothing =
+      "no config.json in it; expected the folder of an MLX checkpoint";
+  const auto put = [&](const std::string& name, const std::string& file) {
+    fs::create_directory(folder_.path() / name);
+    folder_.write(name + "/" + file, "{}");
+  };
+  put("adapter", "adapter_config.json");
+  EXPECT_EQ(complaint(kExitNotFound), nothing);
+  put("b", "config.json");
+  put("a", "config.json");
+  EXPECT_EQ(
+      complaint(kExitNotFound),
+      nothing + "; of the folders in it these look like models: a, b");
+  for (const char* name : {"c", "d", "e", "f", "g", "h", "i"}) {
+    put(name, "config.json");
+  }
+  EXPECT_TRUE(
+      complaint(kExitNotFound).ends_with(": a, b, c, d, e, f, g, h, ..."));
+}
 
 TEST_F(ModelConfig, IsReadWhereTheModelGenerates) {
   for (const char* architectures :

@@ -41,7 +41,7 @@ class AdapterFolder : public testing::Test {
 
   Checkpoint open(std::optional<mx::Dtype> dtype = std::nullopt) const {
     return Checkpoint(
-        base_.path(), dtype, Adapter(AdapterFiles::find(adapter_.path())));
+        base_.path(), dtype, Adapter(AdapterFiles::find(adapter_.path()), "x"));
   }
 
   // The message, with FOLDER for that of the adapter; checks the exit code.

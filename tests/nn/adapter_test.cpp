@@ -47,9 +47,13 @@ class AdapterErrors : public AdapterFolder {
 
   // Of files that are well, next to the layer "w" and the embedding "e".
   std::string load_complaint(const std::string& type, const Tensors& tensors) {
+    EXPECT_EQ(said_of(type, tensors), "accepted");
+    return load_complaint();
+  }
+
+  std::string load_complaint() {
     save_checkpoint(
         {{"w.weight", mx::ones({5, 6})}, {"e.weight", mx::ones({7, 4})}});
-    EXPECT_EQ(said_of(type, tensors), "accepted");
     return complaint(kExitBadData, [&] {
       auto checkpoint = open();
       Embedding(checkpoint, "e", 7, 4, {});
@@ -192,14 +196,28 @@ TEST_F(AdapterErrors, NamesATensorThatDoesNotFitTheLayer) {
   EXPECT_EQ(
       load_complaint("lora", with(kLora, "w.lora_a", mx::ones({5, 2}))),
       "FOLDER/adapters.safetensors: tensor w.lora_a has shape (5, 2), expected "
-      "(6, 2)");
+      "(6, 2): the adapter does not fit x");
   EXPECT_EQ(
       load_complaint("lora", with(kLora, "w.lora_b", mx::ones({2, 6}))),
       "FOLDER/adapters.safetensors: tensor w.lora_b has shape (2, 6), expected "
-      "(2, 5)");
+      "(2, 5): the adapter does not fit x");
   EXPECT_EQ(
       load_complaint("dora", with(kDora, "w.m", mx::ones({5, 1}))),
-      "FOLDER/adapters.safetensors: tensor w.m has shape (5, 1), expected (5)");
+      "FOLDER/adapters.safetensors: tensor w.m has shape (5, 1), expected (5): "
+      "the adapter does not fit x");
+}
+
+TEST_F(AdapterErrors, NamesTheModelThatItWasMadeFor) {
+  const auto tensors = with(kLora, "w.lora_a", mx::ones({5, 2}));
+  for (const std::string key : {"model", "base_model_name_or_path"}) {
+    save_adapter(
+        "{\"" + key +
+            R"(": "a/b", "lora_parameters": {"rank": 2, "scale": 1}})",
+        tensors);
+    EXPECT_THAT(
+        load_complaint(),
+        testing::EndsWith(": the adapter, made for a/b, does not fit x"));
+  }
 }
 
 TEST_F(AdapterErrors, NamesWhatNoLayerTook) {
@@ -208,7 +226,8 @@ TEST_F(AdapterErrors, NamesWhatNoLayerTook) {
   EXPECT_EQ(
       load_complaint("lora", tensors),
       "FOLDER/adapters.safetensors: 2 tensors are left over: v.lora_a, "
-      "v.lora_b, as the model has no linear layer of this name");
+      "v.lora_b, as the model has no linear layer of this name: the adapter "
+      "does not fit x");
 }
 
 TEST_F(AdapterErrors, AnEmbeddingCannotBeAdapted) {

@@ -203,6 +203,33 @@ TEST_F(CheckpointFolder, CountsWhatItTakesToMakeAForm) {
   EXPECT_EQ(bytes_at(1), 16000u);
 }
 
+// It cannot lie where its input is.
+TEST_F(CheckpointFolder, CountsATransposedCopyBesideItsInput) {
+  save("model.safetensors", {{"a", mx::zeros({10, 100})}});
+  folder_.write(
+      "model.safetensors",
+      with_tensors_at(folder_.read("model.safetensors"), 1));
+  auto checkpoint = open();
+  checkpoint.put("b", mx::transpose(checkpoint.pull("a")));
+  checkpoint.take("b", {100, 10});
+  EXPECT_EQ(checkpoint.held_bytes(), 4000u);
+  EXPECT_EQ(checkpoint.making_bytes(), 4000u);
+}
+
+TEST_F(CheckpointFolder, WhatIsDroppedAsZerosMustBeZeros) {
+  const auto said_of = [&](const mx::array& value) {
+    save("model.safetensors", {{"a", value}});
+    auto checkpoint = open();
+    checkpoint.drop_zeros("a");
+    return complaint(kExitBadData, [&] { checkpoint.finish(); });
+  };
+  EXPECT_EQ(said_of(mx::zeros({3}, mx::bfloat16)), "accepted");
+  EXPECT_EQ(
+      said_of(mx::array({0.0f, 0.0f, 1.0f})),
+      "FOLDER: tensor a has numbers other than 0, expected none: the model has "
+      "no such tensor");
+}
+
 TEST_F(CheckpointFolder, WhatIsHeldLiesRowByRow) {
   const auto value = random_array({4, 6}, 1);
   save("model.safetensors", {{"a", value}});
@@ -255,6 +282,20 @@ TEST_F(CheckpointFolder, ReadsTheFilesOfAnIndex) {
   checkpoint.take("a", {2});
   checkpoint.take("b", {3});
   checkpoint.finish();
+}
+
+TEST_F(CheckpointFolder, ReadsAllFilesOfAModelWithoutAnIndex) {
+  save("model-1.safetensors", {{"a", mx::ones({2})}});
+  save("model-2.safetensors", {{"b", mx::ones({3})}});
+  save("other.safetensors", {{"c", mx::ones({4})}});
+  auto checkpoint = open();
+  EXPECT_EQ(checkpoint.names(), (std::vector<std::string>{"a", "b"}));
+  save("model-3.safetensors", {{"b", mx::ones({3})}});
+  EXPECT_EQ(
+      open_complaint(),
+      "FOLDER/model-3.safetensors: tensor b is also in model-2.safetensors");
+  save("model.safetensors", {{"d", mx::ones({1})}});
+  EXPECT_EQ(open().names(), std::vector<std::string>{"d"});
 }
 
 TEST_F(CheckpointFolder, RefusesAnIndexThatDoesNotFitItsFiles) {

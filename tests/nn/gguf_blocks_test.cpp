@@ -45,6 +45,28 @@ Numbers plain_q4_1(const Bytes& block) {
   return out;
 }
 
+int fifth_bit(const Bytes& block, size_t at, int i) {
+  return block[at + i / 8] >> (i % 8) & 1;
+}
+
+Numbers plain_q5_0(const Bytes& block) {
+  Numbers out;
+  for (int i = 0; i < 32; ++i) {
+    const int code = nibble(block, 6, i, 16) + 16 * fifth_bit(block, 2, i);
+    out.push_back(half(block, 0) * static_cast<float>(code - 16));
+  }
+  return out;
+}
+
+Numbers plain_q5_1(const Bytes& block) {
+  Numbers out;
+  for (int i = 0; i < 32; ++i) {
+    const int code = nibble(block, 8, i, 16) + 16 * fifth_bit(block, 4, i);
+    out.push_back(half(block, 0) * static_cast<float>(code) + half(block, 2));
+  }
+  return out;
+}
+
 Numbers plain_q8_0(const Bytes& block) {
   Numbers out;
   for (int i = 0; i < 32; ++i) {
@@ -79,6 +101,21 @@ Numbers plain_q4_k(const Bytes& block) {
   return out;
 }
 
+Numbers plain_q5_k(const Bytes& block) {
+  Numbers out;
+  for (int i = 0; i < 256; ++i) {
+    const int j = i / 32;
+    const int fifth = block[16 + i % 32] >> j & 1;
+    const int code = nibble(block, 48 + i / 64 * 32, i % 64, 32) + 16 * fifth;
+    const float scale =
+        half(block, 0) * static_cast<float>(six_bits(block, j, false));
+    const float low =
+        half(block, 2) * static_cast<float>(six_bits(block, j, true));
+    out.push_back(scale * static_cast<float>(code) - low);
+  }
+  return out;
+}
+
 Numbers plain_q6_k(const Bytes& block) {
   Numbers out;
   for (int i = 0; i < 256; ++i) {
@@ -92,6 +129,16 @@ Numbers plain_q6_k(const Bytes& block) {
   return out;
 }
 
+// A stream of codes, low bits first.
+int code_at(const Bytes& codes, int bits, int i) {
+  int code = 0;
+  for (int k = 0; k < bits; ++k) {
+    const int at = i * bits + k;
+    code |= (codes[at / 8] >> (at % 8) & 1) << k;
+  }
+  return code;
+}
+
 // As our kernels read it.
 Numbers unpacked(GgufType type, const Bytes& block) {
   const auto& info = info_of(type);
@@ -100,8 +147,7 @@ Numbers unpacked(GgufType type, const Bytes& block) {
   repack_blocks(type, block, codes, groups);
   Numbers out;
   for (int i = 0; i < info.block_numbers; ++i) {
-    const int code =
-        info.bits == 8 ? codes[i] : codes[i / 2] >> (i % 2 * 4) & 15;
+    const int code = code_at(codes, info.bits, i);
     const auto& group = groups[i / kGgufGroup];
     out.push_back(static_cast<float>(code) * group.scale + group.bias);
   }
@@ -143,8 +189,11 @@ void expect_exact(
 TEST(GgufBlocks, StandForTheSameNumbersWhenPackedAnew) {
   expect_exact(GgufType::kQ4_0, {0}, plain_q4_0);
   expect_exact(GgufType::kQ4_1, {0, 2}, plain_q4_1);
+  expect_exact(GgufType::kQ5_0, {0}, plain_q5_0);
+  expect_exact(GgufType::kQ5_1, {0, 2}, plain_q5_1);
   expect_exact(GgufType::kQ8_0, {0}, plain_q8_0);
   expect_exact(GgufType::kQ4_K, {0, 2}, plain_q4_k);
+  expect_exact(GgufType::kQ5_K, {0, 2}, plain_q5_k);
 }
 
 // Half a step of a grid over the group, and what float32 rounds.

@@ -3,10 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
+#include <map>
+#include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "nn/gguf/gguf_names.h"
+#include "tests/support/temporary_folder.h"
 
 namespace parallm {
 namespace {
@@ -91,6 +96,107 @@ TEST(GgufConfig, RefusesWhatWouldChangeWhatIsComputed) {
       complaint_with("split.count", int64_t{3}), HasSubstr("split.count is 3"));
 }
 
+TEST(GgufConfig, KnowsTheWidthThatMostModulesHave) {
+  auto file = llama();
+  file.tensors = {
+      matrix("token_embd.weight", GgufType::kQ6_K),
+      matrix("blk.0.attn_q.weight", GgufType::kQ5_K),
+      matrix("blk.0.attn_k.weight", GgufType::kQ5_0)};
+  const auto block = gguf_config(file).object("quantization");
+  EXPECT_EQ(block.integer("bits", 0), 5);
+  EXPECT_EQ(block.object("model.embed_tokens").integer("bits", 0), 8);
+}
+
+ConfigJson config_with(std::map<std::string, GgufValue> metadata) {
+  auto file = llama();
+  file.metadata.merge(metadata);
+  return gguf_config(file);
+}
+
+TEST(GgufConfig, ScalesTurnsByAFactorThatHasNoType) {
+  const auto scaled = config_with({{"llama.rope.scaling.factor", 4.0}});
+  EXPECT_EQ(scaled.object("rope_scaling").text("rope_type"), "linear");
+  EXPECT_EQ(scaled.object("rope_scaling").number("factor", 0, 9), 4);
+  EXPECT_FALSE(config_with({{"llama.rope.scaling.factor", 4.0},
+                            {"llama.rope.scaling.type", "none"}})
+                   .has("rope_scaling"));
+  EXPECT_FALSE(
+      config_with({{"llama.rope.scale_linear", 1.0}}).has("rope_scaling"));
+}
+
+TEST(GgufConfig, TellsWhatYarnIsMadeOf) {
+  const auto yarn =
+      config_with({{"llama.rope.scaling.type", "yarn"},
+                   {"llama.rope.scaling.factor", 4.0},
+                   {"llama.rope.scaling.yarn_beta_fast", 16.0},
+                   {"llama.rope.scaling.original_context_length", int64_t{32}}})
+          .object("rope_scaling");
+  EXPECT_EQ(yarn.text("rope_type"), "yarn");
+  EXPECT_EQ(yarn.number("beta_fast", 0, 99), 16);
+  EXPECT_FALSE(yarn.has("beta_slow"));
+  EXPECT_EQ(yarn.integer("original_max_position_embeddings", 0), 32);
+}
+
+TEST(GgufConfig, TakesAWholeNumberForANumber) {
+  EXPECT_EQ(
+      config_with({{"llama.rope.freq_base", int64_t{500000}}})
+          .number("rope_theta", 0, 1e9),
+      500000);
+}
+
+std::vector<int> ends(std::map<std::string, GgufValue> metadata) {
+  const auto config = config_with(std::move(metadata));
+  return config.integers("eos_token_id", 0);
+}
+
+// A Llama 3 of a converter that knows the end of a text, and not of a turn.
+TEST(GgufConfig, EndsAtTokensOfThatRoleOrText) {
+  const std::vector<std::string> pieces = {
+      "a", "<|end_of_text|>", "b", "<|eot_id|>", "<|eom_id|>"};
+  EXPECT_THAT(
+      ends(
+          {{"tokenizer.ggml.tokens", pieces},
+           {"tokenizer.ggml.eos_token_id", int64_t{1}}}),
+      testing::ElementsAre(1, 3, 4));
+  EXPECT_THAT(
+      ends(
+          {{"tokenizer.ggml.eos_token_id", int64_t{7}},
+           {"tokenizer.ggml.eot_token_id", int64_t{5}},
+           {"tokenizer.ggml.eom_token_id", int64_t{7}}}),
+      testing::ElementsAre(5, 7));
+  EXPECT_THAT(
+      complaint([&](GgufFile& file) {
+        file.metadata["tokenizer.ggml.tokens"] = pieces;
+        file.metadata["tokenizer.ggml.eos_token_id"] = int64_t{5};
+      }),
+      HasSubstr("tokenizer.ggml.eos_token_id is 5, expected 0 to 4"));
+}
+
+TEST(GgufConfig, KnowsTheOrderThatOlderConvertersName) {
+  EXPECT_EQ(
+      complaint_with("llama.tensor_data_layout", "Meta AI original pth"),
+      "nothing");
+  EXPECT_THAT(
+      complaint_with("llama.tensor_data_layout", "reference"),
+      HasSubstr("llama.tensor_data_layout is reference, expected Meta AI"));
+}
+
+TEST(GgufConfig, RefusesFactorsOfTurnsThatAreNoneByTheTensorsName) {
+  test::TemporaryFolder folder;
+  const float factors[16] = {1, std::nanf("")};
+  folder.write(
+      "x.gguf", {reinterpret_cast<const char*>(factors), sizeof(factors)});
+  const auto path = folder.path() / "x.gguf";
+  EXPECT_THAT(
+      complaint([&](GgufFile& file) {
+        file.path = path;
+        file.stamp = MappedFile(path).stamp();
+        file.tensors.push_back(
+            {.name = "rope_freqs.weight", .shape = {16}, .bytes = 64});
+      }),
+      HasSubstr("tensor rope_freqs.weight has the factor nan, expected 1e-06"));
+}
+
 TEST(GgufConfig, RefusesTensorsThatItDoesNotKnow) {
   EXPECT_THAT(
       complaint([](GgufFile& file) {
@@ -109,7 +215,8 @@ TEST(GgufConfig, NamesTheKeyThatIsMissingOrOfAnotherType) {
       HasSubstr("llama.block_count is missing"));
   EXPECT_THAT(
       complaint_with("llama.attention.head_count", std::vector<int64_t>{8, 4}),
-      HasSubstr("llama.attention.head_count is a list, expected a whole"));
+      HasSubstr("llama.attention.head_count is a list of whole "
+                "numbers, expected a whole"));
   EXPECT_THAT(
       complaint_with("llama.attention.head_count", int64_t{0}),
       HasSubstr("llama.attention.head_count is 0"));

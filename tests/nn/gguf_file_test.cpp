@@ -13,7 +13,7 @@ namespace {
 using namespace test;
 using testing::HasSubstr;
 
-constexpr uint32_t kF32 = 0, kQ4_0 = 2, kQ5_K = 13;
+constexpr uint32_t kF32 = 0, kQ4_0 = 2, kQ3_K = 11;
 constexpr uint32_t kBool = 7, kString = 8, kList = 9, kUint64 = 10;
 
 class GgufFiles : public testing::Test {
@@ -144,9 +144,13 @@ TEST_F(GgufFiles, RefusesTensorsThatAreNone) {
       one(gguf_tensor("a", {uint64_t{1} << 40}, kF32, 0)),
       HasSubstr("tensor a has a dimension of 1099511627776"));
   EXPECT_THAT(
-      one(gguf_tensor("a", {1u << 30, 1u << 30}, kF32, 0)), HasSubstr("2^48"));
+      one(gguf_tensor("a", {1u << 28, 1u << 28}, kF32, 0)), HasSubstr("2^48"));
   EXPECT_THAT(
-      one(gguf_tensor("a", {256}, kQ5_K, 0)), HasSubstr("has the type Q5_K"));
+      one(gguf_tensor("a", {256}, kQ3_K, 0)),
+      HasSubstr("has the type Q3_K, expected one of F32, F16, BF16, Q4_0"));
+  EXPECT_THAT(
+      one(gguf_tensor("a", {uint64_t{1} << 29}, kQ4_0, 0)),
+      HasSubstr("dimension of 536870912, expected 1 to 268435456"));
   EXPECT_THAT(
       one(gguf_tensor("a", {40}, kQ4_0, 0)),
       HasSubstr("rows of 40 numbers, expected a multiple of 32"));

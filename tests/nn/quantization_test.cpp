@@ -225,6 +225,17 @@ TEST(Quantization, WhatBecomesDenseHasNoSpec) {
   EXPECT_EQ(fp8.legacy().block, (std::array<int, 2>{64, 32}));
 }
 
+TEST(Quantization, GptqsGroupOfAllInputsBecomesGroupsOfMlxs) {
+  const auto block = [](int group_size) {
+    return json::object{
+        {"quantization_config",
+         {{"quant_method", "gptq"}, {"group_size", group_size}}}};
+  };
+  EXPECT_EQ(read(block(-1)).spec("a", true)->group_size, 128);
+  EXPECT_TRUE(read(block(-1)).legacy().one_group);
+  EXPECT_FALSE(read(block(64)).legacy().one_group);
+}
+
 TEST(Quantization, RefusesMethodsThatAreNotRepacked) {
   EXPECT_EQ(
       complaint({{"quant_method", "bitnet"}}),

@@ -133,6 +133,8 @@ TEST(Resolve, AnAdapterReachesTheRunnerTheFingerprintAndTheOperator) {
   const auto adapted = model_card(config, some_checkpoint());
   EXPECT_NE(adapted.system_fingerprint, plain.system_fingerprint);
   EXPECT_EQ(adapted.id, plain.id);
+  EXPECT_EQ(plain.adapter, "");
+  EXPECT_EQ(adapted.adapter, "tiny-chat-dora");
   CheckpointSummary checkpoint = some_checkpoint();
   checkpoint.adapter = "dora of rank 2 in 21 modules";
   EXPECT_THAT(

@@ -12,6 +12,7 @@ NAMES = ["tiny-chat-lora", "tiny-chat-dora"]
 @pytest.fixture(scope="module", params=NAMES)
 def adapted(request):
     running = Server("--lora-path", str(ADAPTERS / request.param))
+    running.name = request.param
     running.goldens = json.loads(
         (ADAPTERS / request.param / "goldens.json").read_text())
     yield running
@@ -55,6 +56,8 @@ def test_no_answer_is_that_of_the_bare_model(adapted, server):
         assert with_adapter["system_fingerprint"] != bare["system_fingerprint"]
 
 
-def test_the_log_says_what_was_loaded(adapted):
-    assert any("of rank" in line and "is loaded" in line
-               for line in adapted.log)
+def test_the_log_and_the_models_say_what_was_loaded(adapted):
+    [model] = adapted.get("/v1/models")[1]["data"]
+    assert (model["id"], model["adapter"]) == ("tiny-chat", adapted.name)
+    assert any(f"with {adapted.name} (" in line and "of rank" in line
+               and "is loaded" in line for line in adapted.log)

@@ -83,6 +83,7 @@ def test_a_model_given_as_an_adapter_ends_with_65(subcommand):
 def tree(tmp_path):
     """A clone with ./serve, one source and a build that does nothing."""
     shutil.copy(ROOT / "serve", tmp_path)
+    shutil.copy(ROOT / "test", tmp_path)
     for folder in ("src", "bridge", "scripts"):
         (tmp_path / folder).mkdir()
     (tmp_path / "src/main.cpp").touch()
@@ -135,6 +136,63 @@ def test_the_help_of_a_new_server_is_its_own(tree):
 def test_the_script_builds_and_serves(tree):
     build(tree, seconds=1)
     assert serve_script(tree, "--port", "0") == (0, "served --port 0\n", True)
+
+
+@pytest.mark.parametrize("arguments, code, start", [
+    (["--help"], 0, "Installs what is missing"),
+    (["dev", "-h"], 0, "Installs what is missing"),
+    (["dev", "no"], 64, "test: no stage no (")])
+def test_the_help_of_the_tests_sets_nothing_up(tree, arguments, code, start):
+    program(tree / "scripts/setup", "touch was_set_up")
+    ended = subprocess.run([tree / "test", *arguments], cwd=tree,
+                           env=ENVIRONMENT, capture_output=True, text=True,
+                           timeout=60)
+    assert ended.returncode == code
+    assert (ended.stdout + ended.stderr).startswith(start)
+    assert not (tree / "was_set_up").exists()
+    assert not (tree / "was_built").exists()
+
+
+@pytest.mark.parametrize("subcommand", ["serve", "config", "inspect",
+                                        "tokenize"])
+def test_help_is_a_word_as_well(subcommand):
+    code, text, complaint = run("help", subcommand)
+    assert (code, complaint) == (0, "")
+    assert (code, text, complaint) == run(subcommand, "--help")
+    assert f"Usage: parallm {subcommand} " in text
+
+
+def test_help_alone_lists_the_subcommands():
+    assert run("help") == run("--help")
+    assert run("help")[0] == 0
+    assert run("help", "serv")[::2] == (
+        64, "parallm: no subcommand `serv`; did you mean serve?\n")
+
+
+@pytest.mark.parametrize("arguments, file", [
+    (["inspect", MODELS], "config.json"),
+    (["tokenize", MODELS, "text"], "tokenizer.json")])
+def test_a_folder_of_models_names_them(arguments, file):
+    code, text, complaint = run(*arguments)
+    assert (code, text) == (66, "")
+    assert f"models: no {file} in it; expected the folder of an MLX " in complaint
+    assert "parallm-tiny-draft" in complaint.split("look like models: ")[1]
+    assert "parallm-tiny-pirate" not in complaint  # an adapter
+
+
+@pytest.mark.parametrize("subcommand", ["inspect", "tokenize"])
+def test_a_path_to_nothing_is_told_what_was_expected(subcommand):
+    code, text, complaint = run(subcommand, "no/where")
+    assert (code, text) == (66, "")
+    assert "no/where: not a folder; expected the folder of an MLX" in complaint
+
+
+def test_an_adapter_of_another_model_names_both():
+    code, _, complaint = run("inspect", TINY, "--lora-path",
+                             MODELS / "parallm-tiny-pirate")
+    assert code == 65
+    assert complaint.endswith("the adapter, made for parallm-tiny, does not "
+                              "fit tiny-chat\n")
 
 
 def test_inspect_tells_its_version():

@@ -23,6 +23,37 @@ std::string_view type_of(int status) {
   }
 }
 
+// The same in the words of Anthropic, where they differ.
+std::string_view messages_type_of(int status) {
+  switch (status) {
+    case 404:
+      return "not_found_error";
+    case 413:
+      return "request_too_large";
+    case 500:
+      return "api_error";
+    case 503:
+      return "overloaded_error";
+    default:
+      return type_of(status);
+  }
+}
+
+bool is_of_messages(std::string_view path) {
+  return path == "/v1/messages" || path.starts_with("/v1/messages/");
+}
+
+std::string messages_error_json(
+    const ApiError& error, std::string_view request_id) {
+  std::string out;
+  JsonWriter json(out);
+  json.object().key("type").text("error").key("error").object();
+  json.key("type").text(messages_type_of(error.status));
+  json.key("message").text(error.message).end_object();
+  json.key("request_id").text(request_id).end_object();
+  return out;
+}
+
 void text_or_null(JsonWriter& json, const std::string& text) {
   if (text.empty()) {
     json.null();
@@ -109,11 +140,18 @@ ApiError shutdown_error() {
 }
 
 http::Response failure_response(
-    const http::Failure& failure, const std::string&) {
-  return error_response(
-      {.status = failure.status,
-       .code = failure.code,
-       .message = failure.message});
+    const http::Failure& failure, const http::Request& request) {
+  ApiError error{
+      .status = failure.status,
+      .code = failure.code,
+      .message = failure.message};
+  if (error.status == 404) {
+    error.message += "; GET / lists those there are, docs/API.md tells of them";
+  }
+  return is_of_messages(request.path)
+             ? http::Response{.status = error.status,
+                              .body = messages_error_json(error, request.id)}
+             : error_response(error);
 }
 
 } // namespace parallm::openai

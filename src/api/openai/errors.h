@@ -19,8 +19,10 @@ ApiError engine_error();
 ApiError unsatisfiable_error(); // 400: the masks left no token
 ApiError shutdown_error();
 
-// What http/ refuses by itself.
+// What http/ refuses by itself; under /v1/messages in the shape of Anthropic,
+// {"type":"error","error":{type, message},"request_id"}. A 404 tells where the
+// endpoints are listed.
 http::Response failure_response(
-    const http::Failure& failure, const std::string& path);
+    const http::Failure& failure, const http::Request& request);
 
 } // namespace parallm::openai

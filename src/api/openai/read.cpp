@@ -15,25 +15,33 @@ void gather_inert(Request& request) {
   request.inert.insert(request.inert.end(), more.begin(), more.end());
 }
 
+bool reads(const ChatTemplate* form, std::string_view variable) {
+  return form != nullptr && form->reads(variable);
+}
+
 // Fields that are for the template alone are without effect where it does not
 // read them, or where chat_template_kwargs say something else.
-void note_unread(ChatRequest& request, const TemplateReads& model) {
-  const auto& prompt = request.prompt;
-  const auto reads =
-      prompt.own_template ? reads_of(*prompt.own_template) : model;
-  const auto sets = [&](bool read, std::string_view variable) {
-    return read && !prompt.template_kwargs.contains(variable);
+void note_unread(ChatPrompt& prompt, const ChatTemplate* model) {
+  const auto* form = prompt.own_template ? prompt.own_template.get() : model;
+  const auto sets = [&](std::string_view variable) {
+    return reads(form, variable) && !prompt.template_kwargs.contains(variable);
   };
-  const bool thinks_less = prompt.reasoning_effort == "none" &&
-                           sets(reads.enable_thinking, "enable_thinking");
+  const bool thinks_less =
+      prompt.reasoning_effort == "none" && sets("enable_thinking");
   if (!prompt.reasoning_effort.empty() && !thinks_less &&
-      !sets(reads.reasoning_effort, "reasoning_effort")) {
-    request.inert.push_back("reasoning_effort");
+      !sets("reasoning_effort")) {
+    prompt.inert.push_back("reasoning_effort");
   }
   const bool is_default =
       prompt.verbosity.empty() || prompt.verbosity == "medium";
-  if (!is_default && !sets(reads.verbosity, "verbosity")) {
-    request.inert.push_back("verbosity");
+  if (!is_default && !sets("verbosity")) {
+    prompt.inert.push_back("verbosity");
+  }
+  for (const auto& kwarg : prompt.template_kwargs) {
+    if (!reads(form, kwarg.key())) {
+      prompt.inert.push_back(
+          shown_path("chat_template_kwargs." + std::string(kwarg.key())));
+    }
   }
 }
 
@@ -199,7 +207,7 @@ Result<ChatRequest, ApiError> read_chat(
       return *wrong;
     }
   }
-  note_unread(request, tables.model_template);
+  note_unread(request.prompt, tables.model_template.get());
   gather_inert(request);
   return request;
 }
@@ -240,6 +248,7 @@ Result<TokenizeRequest, ApiError> read_tokenize(
   if (wrong) {
     return *wrong;
   }
+  note_unread(request.prompt, tables.model_template.get());
   gather_inert(request);
   return request;
 }

@@ -21,14 +21,12 @@ TableSettings table_settings(const AppContext& app) {
       .max_logprobs = app.limits.max_logprobs,
       .max_choices = app.limits.max_choices,
       .unknown_fields = app.limits.unknown_fields,
+      .model_template = app.chat_template,
       .defaults = app.card.defaults};
   if (app.limits.allow_request_template) {
     settings.compile_template = [&app](std::string source) {
       return ChatTemplate::compile(std::move(source), *app.tokenizer);
     };
-  }
-  if (app.chat_template) {
-    settings.model_template = reads_of(*app.chat_template);
   }
   return settings;
 }

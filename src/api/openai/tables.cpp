@@ -33,6 +33,12 @@ Check read_kwargs(const Value& value, ChatPrompt& prompt) {
           "nothing; the name belongs to the request itself");
     }
   }
+  // To templates, the word "false" is as true as any other.
+  const auto* thinks = kwargs.value()->if_contains("enable_thinking");
+  if (thinks != nullptr && !thinks->is_bool() && !thinks->is_null()) {
+    return invalid_type(
+        value.field("enable_thinking").path, *thinks, "true or false");
+  }
   const auto bytes = json::serialize(value.json).size();
   if (bytes > kMaxKwargsBytes) {
     return invalid_value(
@@ -332,13 +338,6 @@ FieldTable<ChatPrompt> chat_prompt_fields(const TableSettings& settings) {
           {"chat_template_kwargs", "object", "at most 65536 bytes", "{}"},
           read_kwargs);
   return table;
-}
-
-TemplateReads reads_of(const ChatTemplate& chat_template) {
-  return {
-      .reasoning_effort = chat_template.reads("reasoning_effort"),
-      .enable_thinking = chat_template.reads("enable_thinking"),
-      .verbosity = chat_template.reads("verbosity")};
 }
 
 Tables make_tables(const TableSettings& settings) {

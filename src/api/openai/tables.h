@@ -5,14 +5,6 @@
 // Plain values and functions without state: any thread.
 namespace parallm::openai {
 
-// Which of the variables that fields set does a template read?
-struct TemplateReads {
-  bool reasoning_effort = false;
-  bool enable_thinking = false;
-  bool verbosity = false;
-};
-TemplateReads reads_of(const ChatTemplate& chat_template);
-
 using CompileTemplate =
     std::function<Result<std::shared_ptr<const ChatTemplate>, TemplateError>(
         std::string source)>;
@@ -24,7 +16,8 @@ struct TableSettings {
   int max_choices = 2048; // prompts times n
   UnknownFields unknown_fields = UnknownFields::kRefuse;
   CompileTemplate compile_template{}; // empty: requests may not bring any
-  TemplateReads model_template{};
+  // Null when the model has none; shared with the context.
+  std::shared_ptr<const ChatTemplate> model_template{};
   SamplingDefaults defaults{};
 };
 
@@ -35,7 +28,7 @@ FieldTable<ChatPrompt> chat_prompt_fields(const TableSettings& settings);
 struct Tables {
   UnknownFields unknown_fields = UnknownFields::kRefuse;
   int max_choices = 2048;
-  TemplateReads model_template{};
+  std::shared_ptr<const ChatTemplate> model_template{}; // or null
   FieldTable<ChatRequest> chat{};
   FieldTable<CompletionRequest> completions{};
   FieldTable<TokenizeRequest> tokenize{};

@@ -99,7 +99,8 @@ mx::array pull_matrix(
     int rows,
     int columns,
     const Quantization& quantization) {
-  const auto packing = quantization.spec(module, ck.has(module + ".scales"));
+  const auto packing =
+      quantization.spec(module, ck.has(module + ".scales"), columns);
   if (!packing) {
     return ck.pull(module + ".weight", {rows, columns});
   }

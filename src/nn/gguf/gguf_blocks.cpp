@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 #include <numeric>
 
 #include "base/check.h"
@@ -11,6 +13,7 @@ namespace parallm {
 namespace {
 
 constexpr int kNibbleBytes = kGgufGroup / 2;      // codes of 4 bits
+constexpr int kFiveBytes = kGgufGroup * 5 / 8;    // of 5 bits
 constexpr int kCodeBytes = kGgufGroup;            // of 8 bits
 constexpr int kSuperBlock = 256;                  // numbers of a K type's block
 constexpr int kGroups = kSuperBlock / kGgufGroup; // in it
@@ -40,6 +43,46 @@ void repack_q4_0(const uint8_t* block, uint8_t* codes, AffineGroup* groups) {
 void repack_q4_1(const uint8_t* block, uint8_t* codes, AffineGroup* groups) {
   groups[0] = {half_at(block), half_at(block + 2)};
   pair_nibbles(block + 4, codes);
+}
+
+using Fives = std::array<uint8_t, kGgufGroup>; // codes of 5 bits
+
+// As a stream: eight in five bytes.
+void pack_fives(const Fives& fives, uint8_t* codes) {
+  static_assert(std::endian::native == std::endian::little);
+  for (int i = 0; i < kGgufGroup; i += 8, codes += 5) {
+    uint64_t stream = 0;
+    for (int k = 0; k < 8; ++k) {
+      stream |= uint64_t{fives[i + k]} << (5 * k);
+    }
+    std::memcpy(codes, &stream, 5);
+  }
+}
+
+// Four bytes of fifth bits, one a number; 16 bytes of nibbles.
+void pack_fives(const uint8_t* from, uint8_t* codes) {
+  uint32_t fifth;
+  std::memcpy(&fifth, from, sizeof(fifth));
+  const uint8_t* nibbles = from + sizeof(fifth);
+  Fives fives;
+  for (int i = 0; i < kGgufGroup; ++i) {
+    const int four = nibbles[i % kNibbleBytes] >> (i / kNibbleBytes * 4) & 15;
+    fives[i] = static_cast<uint8_t>(four | (fifth >> i & 1) << 4);
+  }
+  pack_fives(fives, codes);
+}
+
+// Half d, 20 bytes of codes.
+void repack_q5_0(const uint8_t* block, uint8_t* codes, AffineGroup* groups) {
+  const float d = half_at(block);
+  groups[0] = {d, -16 * d};
+  pack_fives(block + 2, codes);
+}
+
+// Halves d and m, 20 bytes of codes.
+void repack_q5_1(const uint8_t* block, uint8_t* codes, AffineGroup* groups) {
+  groups[0] = {half_at(block), half_at(block + 2)};
+  pack_fives(block + 4, codes);
 }
 
 // Half d, 32 signed bytes.
@@ -76,17 +119,40 @@ void take_nibbles(const uint8_t* from, int shift, uint8_t* codes) {
   }
 }
 
-// Halves d and dmin, 12 bytes of scales and minima, 128 of nibbles: of each 32
-// the low ones are a group, and the high ones the next.
-void repack_q4_k(const uint8_t* block, uint8_t* codes, AffineGroup* groups) {
+// Halves d and dmin, 12 bytes of scales and minima.
+void take_groups(const uint8_t* block, AffineGroup* groups) {
   const float d = half_at(block), dmin = half_at(block + 2);
-  const uint8_t* nibbles = block + 16;
   for (int j = 0; j < kGroups; ++j) {
     const auto [scale, min] = scale_and_min(block + 4, j);
     groups[j] = {
         d * static_cast<float>(scale), -dmin * static_cast<float>(min)};
+  }
+}
+
+// 16 bytes of groups, 128 of nibbles: of each 32 the low ones are a group, and
+// the high ones the next.
+void repack_q4_k(const uint8_t* block, uint8_t* codes, AffineGroup* groups) {
+  take_groups(block, groups);
+  const uint8_t* nibbles = block + 16;
+  for (int j = 0; j < kGroups; ++j) {
     take_nibbles(
         nibbles + j / 2 * kGgufGroup, j % 2 * 4, codes + j * kNibbleBytes);
+  }
+}
+
+// 16 bytes of groups, 32 of fifth bits, 128 of nibbles as in Q4_K. Bit j of the
+// fifth bits' byte i is of number i of group j.
+void repack_q5_k(const uint8_t* block, uint8_t* codes, AffineGroup* groups) {
+  take_groups(block, groups);
+  const uint8_t* fifth = block + 16;
+  for (int j = 0; j < kGroups; ++j) {
+    const uint8_t* nibbles = block + 48 + j / 2 * kGgufGroup;
+    Fives fives;
+    for (int i = 0; i < kGgufGroup; ++i) {
+      const int four = nibbles[i] >> (j % 2 * 4) & 15;
+      fives[i] = static_cast<uint8_t>(four | (fifth[i] >> j & 1) << 4);
+    }
+    pack_fives(fives, codes + j * kFiveBytes);
   }
 }
 
@@ -160,10 +226,16 @@ Repack repack_of(GgufType type) {
       return repack_q4_0;
     case GgufType::kQ4_1:
       return repack_q4_1;
+    case GgufType::kQ5_0:
+      return repack_q5_0;
+    case GgufType::kQ5_1:
+      return repack_q5_1;
     case GgufType::kQ8_0:
       return repack_q8_0;
     case GgufType::kQ4_K:
       return repack_q4_k;
+    case GgufType::kQ5_K:
+      return repack_q5_k;
     case GgufType::kQ6_K:
       return repack_q6_k;
     case GgufType::kF32:

@@ -12,8 +12,11 @@
 //
 //   Q4_0  4 bits, the same numbers: scale d, bias -8 d
 //   Q4_1  4 bits, the same: scale d, bias m
+//   Q5_0  5 bits, the same: scale d, bias -16 d
+//   Q5_1  5 bits, the same: scale d, bias m
 //   Q8_0  8 bits, the same: scale d, bias -128 d
 //   Q4_K  4 bits, the same: scale d sc, bias -dmin m, which need float32
+//   Q5_K  5 bits, as Q4_K
 //   Q6_K  8 bits. Its groups are of 16, and two of them seldom have numbers
 //         that lie on one grid of 256. Where they do, the same numbers; else
 //         the nearest on a grid over both, off by half a step at most: 1/510

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "nn/file_data.h"
+#include "nn/gguf/gguf_blocks.h"
 #include "nn/gguf/gguf_keys.h"
 #include "nn/gguf/gguf_names.h"
 #include "nn/gguf/gguf_weight.h"
@@ -30,11 +31,10 @@ TensorInfo tensor_info(const GgufTensor& tensor) {
 }
 
 // The embedding's type is that of all that is computed: float32, as where the
-// format comes from. Others keep scales of halves where these are exact.
+// format comes from. Others keep the halves of blocks that are one group; those
+// of several have products of halves.
 mx::Dtype scale_type(const GgufTensor& tensor) {
-  const bool exact = tensor.type == GgufType::kQ4_0 ||
-                     tensor.type == GgufType::kQ4_1 ||
-                     tensor.type == GgufType::kQ8_0;
+  const bool exact = info_of(tensor.type).block_numbers == kGgufGroup;
   return exact && tensor.name != "token_embd.weight" ? mx::float16
                                                      : mx::float32;
 }

@@ -6,11 +6,12 @@
 #include <boost/json.hpp>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "nn/gguf/gguf_blocks.h"
 #include "nn/gguf/gguf_keys.h"
 #include "nn/gguf/gguf_names.h"
+#include "nn/gguf/gguf_rope.h"
+#include "nn/gguf/gguf_vocabulary.h"
 
 namespace parallm {
 namespace {
@@ -42,12 +43,15 @@ constexpr const char* kKnown[] = {
     "rope.scaling.factor",
     "rope.scaling.original_context_length",
     "rope.scaling.finetuned",
+    "rope.scaling.yarn_beta_fast",
+    "rope.scaling.yarn_beta_slow",
+    "tensor_data_layout",
     "expert_count",
     "expert_used_count"};
 
-constexpr const char* kEndTokens[] = {
-    "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
-    "tokenizer.ggml.eom_token_id"};
+// The order of queries and keys that gguf_checkpoint undoes, as older
+// converters name it.
+constexpr const char* kLayout = "Meta AI original pth";
 
 class ConfigMaker {
  public:
@@ -81,6 +85,10 @@ class ConfigMaker {
     return architecture_ + "." + name;
   }
 
+  bool has_setting(const std::string& name) const {
+    return keys_.has(key(name));
+  }
+
   int64_t integer(const std::string& name) const {
     return keys_.integer(key(name), 1, kMost);
   }
@@ -89,6 +97,12 @@ class ConfigMaker {
   void expect_known() const {
     if (keys_.has("split.count")) {
       keys_.integer("split.count", 0, 1);
+    }
+    const std::string layout = key("tensor_data_layout");
+    if (keys_.has(layout) && keys_.text(layout) != kLayout) {
+      keys_.refuse(
+          layout,
+          fmt::format("is {}, expected {}", keys_.text(layout), kLayout));
     }
     for (const auto& [name, value] : file_.metadata) {
       if (!name.starts_with(key(""))) {
@@ -100,7 +114,7 @@ class ConfigMaker {
       }
     }
     for (const char* name : {"expert_count", "expert_used_count"}) {
-      if (keys_.has(key(name))) {
+      if (has_setting(name)) {
         keys_.integer(key(name), 0, 0); // a model with experts is another
       }
     }
@@ -121,17 +135,17 @@ class ConfigMaker {
   void read_heads() {
     const int64_t heads = integer("attention.head_count");
     config_["num_attention_heads"] = heads;
-    if (keys_.has(key("attention.head_count_kv"))) {
+    if (has_setting("attention.head_count_kv")) {
       config_["num_key_value_heads"] = integer("attention.head_count_kv");
     }
     head_dim_ = integer("embedding_length") / heads;
-    if (keys_.has(key("attention.key_length"))) {
+    if (has_setting("attention.key_length")) {
       head_dim_ = integer("attention.key_length");
       config_["head_dim"] = head_dim_;
     }
     for (const char* name :
          {"attention.value_length", "rope.dimension_count"}) {
-      if (keys_.has(key(name))) {
+      if (has_setting(name)) {
         keys_.integer(key(name), head_dim_, head_dim_);
       }
     }
@@ -141,67 +155,16 @@ class ConfigMaker {
     config_["rms_norm_eps"] =
         keys_.number(key("attention.layer_norm_rms_epsilon"), 0, 1);
     config_["rope_theta"] =
-        keys_.has(key("rope.freq_base"))
+        has_setting("rope.freq_base")
             ? keys_.number(key("rope.freq_base"), 1e-3, kMostNumber)
             : 10000;
   }
 
-  double factor() const {
-    return keys_.number(key("rope.scaling.factor"), 1e-6, 1e6);
-  }
-
   void read_rope() {
-    const std::string name = key("rope.scaling.type");
-    const std::string type = keys_.has(name) ? keys_.text(name) : "none";
-    if (type == "linear") {
-      scale_rope({{"rope_type", "linear"}, {"factor", factor()}});
-    } else if (type == "yarn") {
-      scale_rope(
-          {{"rope_type", "yarn"},
-           {"factor", factor()},
-           {"original_max_position_embeddings",
-            integer("rope.scaling.original_context_length")}});
-    } else if (type != "none") {
-      keys_.refuse(
-          name, fmt::format("is {}, expected none, linear or yarn", type));
+    const auto scaling = gguf_rope_scaling(file_, architecture_, head_dim_);
+    if (!scaling.empty()) {
+      config_["rope_scaling"] = scaling;
     }
-    if (keys_.has(key("rope.scale_linear"))) {
-      const double scale = keys_.number(key("rope.scale_linear"), 1e-6, 1e6);
-      scale_rope({{"rope_type", "linear"}, {"factor", scale}});
-    }
-    read_rope_factors();
-  }
-
-  void scale_rope(const json::object& scaling) {
-    if (config_.contains("rope_scaling")) {
-      keys_.refuse("rope", "is scaled in two ways, expected one");
-    }
-    config_["rope_scaling"] = scaling;
-  }
-
-  // Llama 3.1's scaling, worked out: each pair of a head turns so much slower.
-  void read_rope_factors() {
-    const GgufTensor* tensor = file_.find(kRopeFactors);
-    if (!tensor) {
-      return;
-    }
-    const auto pairs = static_cast<size_t>(head_dim_ / 2);
-    if (tensor->type != GgufType::kF32 || tensor->shape.size() != 1 ||
-        tensor->bytes != pairs * sizeof(float)) {
-      keys_.refuse(
-          "tensor rope_freqs.weight",
-          fmt::format(
-              "has {} bytes, expected {} of F32", tensor->bytes,
-              pairs * sizeof(float)));
-    }
-    std::vector<float> factors(pairs);
-    MappedFile(file_.path, file_.stamp)
-        .read(tensor->begin, factors.data(), tensor->bytes);
-    scale_rope(
-        {{"rope_type", "longrope"},
-         {"long_factor", json::array(factors.begin(), factors.end())},
-         {"long_mscale", 1.0},
-         {"original_max_position_embeddings", integer("context_length")}});
   }
 
   bool has(const char* tensor) const { return file_.find(tensor) != nullptr; }
@@ -238,11 +201,19 @@ class ConfigMaker {
     return name.substr(0, name.rfind('.'));
   }
 
+  static int usual_bits(const std::map<std::string, int>& packed) {
+    std::map<int, int> modules;
+    for (const auto& [module, bits] : packed) {
+      ++modules[bits];
+    }
+    return std::ranges::max_element(
+               modules, {}, [](const auto& each) { return each.second; })
+        ->first;
+  }
+
   // The width of most modules is the model's; the others are named.
   static json::object quantization(const std::map<std::string, int>& packed) {
-    const auto fours = std::ranges::count(
-        packed, 4, [](const auto& module) { return module.second; });
-    const int usual = 2 * fours >= std::ssize(packed) ? 4 : 8;
+    const int usual = usual_bits(packed);
     json::object all{{"group_size", kGgufGroup}, {"bits", usual}};
     for (const auto& [module, bits] : packed) {
       if (bits != usual) {
@@ -253,14 +224,9 @@ class ConfigMaker {
   }
 
   void read_end_tokens() {
-    json::array ids;
-    for (const char* name : kEndTokens) {
-      if (keys_.has(name)) {
-        ids.push_back(keys_.integer(name, 0, kMost));
-      }
-    }
+    const auto ids = end_tokens(keys_);
     if (!ids.empty()) {
-      config_["eos_token_id"] = ids;
+      config_["eos_token_id"] = json::array(ids.begin(), ids.end());
     }
   }
 

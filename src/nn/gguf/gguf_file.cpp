@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "base/check.h"
@@ -22,154 +21,15 @@ constexpr uint64_t kMostKeys = 1 << 16;
 constexpr uint64_t kMostTensors = 1 << 18;
 constexpr uint64_t kMostKeyBytes = (1 << 16) - 1;
 constexpr uint64_t kMostTensorNameBytes = 64;
-constexpr uint64_t kMostTextBytes = 64 << 20;
-constexpr uint64_t kMostListItems = 1 << 24;
-constexpr int kMostListDepth = 4;
 constexpr uint32_t kMostDimensions = 4;
+// A row's bytes, too, are a dimension of an array, and so an int32.
+constexpr uint64_t kMostDimension = uint64_t{1} << 28;
 constexpr uint64_t kMostNumbers = uint64_t{1} << 48; // of a tensor
 constexpr int64_t kUsualAlignment = 32, kMostAlignment = 1 << 20;
 
-// The fewest bytes that a key with its value, a tensor or a string takes.
+// The fewest bytes that a key with its value, or a tensor takes.
 constexpr uint64_t kKeyBytes = 8 + 4 + 1;
 constexpr uint64_t kTensorBytes = 8 + 4 + 8 + 4 + 8;
-constexpr uint64_t kTextBytes = 8;
-
-enum class ValueType : uint32_t {
-  kUint8,
-  kInt8,
-  kUint16,
-  kInt16,
-  kUint32,
-  kInt32,
-  kFloat32,
-  kBool,
-  kString,
-  kList,
-  kUint64,
-  kInt64,
-  kFloat64,
-};
-
-constexpr uint64_t bytes_of(ValueType type) {
-  constexpr uint8_t kBytes[] = {1, 1,          2,  2, 4, 4, 4,
-                                1, kTextBytes, 12, 8, 8, 8};
-  return kBytes[static_cast<uint32_t>(type)];
-}
-
-ValueType read_type(GgufReader& in) {
-  const auto code = in.number<uint32_t>();
-  if (code > static_cast<uint32_t>(ValueType::kFloat64)) {
-    in.refuse(fmt::format(
-        "has the value type {}, expected 0 to {}", code,
-        static_cast<uint32_t>(ValueType::kFloat64)));
-  }
-  return static_cast<ValueType>(code);
-}
-
-bool read_bool(GgufReader& in) {
-  const auto byte = in.number<uint8_t>();
-  if (byte > 1) {
-    in.refuse(fmt::format("is a flag of value {}, expected 0 or 1", byte));
-  }
-  return byte == 1;
-}
-
-GgufValue read_uint64(GgufReader& in) {
-  const auto value = in.number<uint64_t>();
-  constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
-  if (value > kMost) {
-    return static_cast<double>(value);
-  }
-  return static_cast<int64_t>(value);
-}
-
-GgufValue read_list(GgufReader& in, int depth);
-
-GgufValue read_value(GgufReader& in, ValueType type, int depth) {
-  switch (type) {
-    case ValueType::kUint8:
-      return int64_t{in.number<uint8_t>()};
-    case ValueType::kInt8:
-      return int64_t{in.number<int8_t>()};
-    case ValueType::kUint16:
-      return int64_t{in.number<uint16_t>()};
-    case ValueType::kInt16:
-      return int64_t{in.number<int16_t>()};
-    case ValueType::kUint32:
-      return int64_t{in.number<uint32_t>()};
-    case ValueType::kInt32:
-      return int64_t{in.number<int32_t>()};
-    case ValueType::kFloat32:
-      return double{in.number<float>()};
-    case ValueType::kBool:
-      return read_bool(in);
-    case ValueType::kString:
-      return in.string(kMostTextBytes);
-    case ValueType::kList:
-      return read_list(in, depth + 1);
-    case ValueType::kUint64:
-      return read_uint64(in);
-    case ValueType::kInt64:
-      return in.number<int64_t>();
-    case ValueType::kFloat64:
-      break;
-  }
-  return in.number<double>();
-}
-
-// Of one kind, as the format has it; a flag counts as 0 or 1.
-template <class Item>
-Item item_of(const GgufValue& value) {
-  if constexpr (!std::is_same_v<Item, std::string>) {
-    if (const auto* flag = std::get_if<bool>(&value)) {
-      return Item(*flag);
-    }
-    if (const auto* whole = std::get_if<int64_t>(&value)) {
-      return Item(*whole);
-    }
-  }
-  const auto* item = std::get_if<Item>(&value);
-  return item ? *item : Item{};
-}
-
-template <class Item>
-GgufValue read_items(GgufReader& in, ValueType type, uint64_t count) {
-  std::vector<Item> items;
-  items.reserve(count);
-  for (uint64_t i = 0; i < count; ++i) {
-    items.push_back(item_of<Item>(read_value(in, type, 0)));
-  }
-  return items;
-}
-
-GgufValue skip_lists(GgufReader& in, uint64_t count, int depth) {
-  for (uint64_t i = 0; i < count; ++i) {
-    read_list(in, depth + 1);
-  }
-  return {};
-}
-
-GgufValue read_list(GgufReader& in, int depth) {
-  if (depth > kMostListDepth) {
-    in.refuse(fmt::format(
-        "has lists in lists, expected at most {} in each other",
-        kMostListDepth));
-  }
-  const ValueType type = read_type(in);
-  const uint64_t count = in.count(kMostListItems, bytes_of(type), "items");
-  switch (type) {
-    case ValueType::kList:
-      return skip_lists(in, count, depth);
-    case ValueType::kString:
-      return read_items<std::string>(in, type, count);
-    case ValueType::kFloat32:
-    case ValueType::kFloat64:
-    case ValueType::kUint64: // may be beyond int64
-      return read_items<double>(in, type, count);
-    default:
-      return read_items<int64_t>(in, type, count);
-  }
-}
 
 class HeadReader {
  public:
@@ -210,8 +70,7 @@ class HeadReader {
       in_.about(fmt::format("key number {}", i));
       const std::string key = in_.string(kMostKeyBytes);
       in_.about(key);
-      const ValueType type = read_type(in_);
-      if (!file_.metadata.emplace(key, read_value(in_, type, 0)).second) {
+      if (!file_.metadata.emplace(key, read_gguf_value(in_)).second) {
         in_.refuse("is there twice");
       }
     }
@@ -261,12 +120,11 @@ class HeadReader {
     uint64_t numbers = 1;
     for (uint32_t i = 0; i < dimensions; ++i) {
       const auto n = in_.number<uint64_t>();
-      if (n < 1 || n > std::numeric_limits<int32_t>::max() ||
-          numbers > kMostNumbers / n) {
+      if (n < 1 || n > kMostDimension || numbers > kMostNumbers / n) {
         in_.refuse(fmt::format(
             "has a dimension of {}, expected 1 to {}, and at most 2^48 numbers "
             "in all",
-            n, std::numeric_limits<int32_t>::max()));
+            n, kMostDimension));
       }
       numbers *= n;
       tensor.shape.insert(tensor.shape.begin(), static_cast<int64_t>(n));
@@ -280,9 +138,8 @@ class HeadReader {
     if (!type) {
       const auto name = gguf_type_name(code);
       in_.refuse(fmt::format(
-          "has the type {}, expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K or "
-          "Q6_K",
-          name.empty() ? fmt::format("{}", code) : name));
+          "has the type {}, expected one of {}",
+          name.empty() ? fmt::format("{}", code) : name, gguf_types_read()));
     }
     if (tensor.shape.back() % type->block_numbers != 0) {
       in_.refuse(fmt::format(

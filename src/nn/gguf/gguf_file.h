@@ -6,25 +6,13 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "nn/gguf/gguf_type.h"
+#include "nn/gguf/gguf_value.h"
 #include "nn/mapped_file.h"
 
 namespace parallm {
-
-// A value of the metadata. Whole numbers are int64, those beyond it doubles.
-// Lists of lists, which no key of ours has, are checked and forgotten.
-using GgufValue = std::variant<
-    std::monostate,
-    bool,
-    int64_t,
-    double,
-    std::string,
-    std::vector<int64_t>,
-    std::vector<double>,
-    std::vector<std::string>>;
 
 struct GgufTensor {
   std::string name{};

@@ -21,7 +21,13 @@ std::string shown(const GgufValue& value) {
   if (const auto* flag = std::get_if<bool>(&value)) {
     return *flag ? "true" : "false";
   }
-  return "a list";
+  return std::holds_alternative<std::vector<double>>(value)
+             ? "a list of numbers"
+         : std::holds_alternative<std::vector<int64_t>>(value)
+             ? "a list of whole numbers"
+         : std::holds_alternative<std::vector<std::string>>(value)
+             ? "a list of strings"
+             : "a list of lists";
 }
 
 } // namespace
@@ -66,7 +72,10 @@ int64_t GgufKeys::integer(
 
 double GgufKeys::number(
     const std::string& key, double least, double most) const {
-  const auto value = get<double>(key, "a number");
+  const GgufValue* found = find(key);
+  const bool whole = found && std::holds_alternative<int64_t>(*found);
+  const double value = whole ? static_cast<double>(std::get<int64_t>(*found))
+                             : get<double>(key, "a number");
   if (!(value >= least && value <= most)) {
     refuse(key, fmt::format("is {}, expected {} to {}", value, least, most));
   }

@@ -10,8 +10,9 @@
 namespace parallm {
 namespace {
 
-// Far above any head: the longest are those of large vocabularies, 20 MB.
-constexpr uint64_t kMostHeadBytes = 200'000'000;
+// Far above any head: the longest are those of large vocabularies, 20 MB. It
+// bounds what is made of one: a list's item of one byte takes eight here.
+constexpr uint64_t kMostHeadBytes = 80'000'000;
 
 constexpr uint64_t kPieceBytes = 64 << 10;
 

@@ -4,7 +4,9 @@
 
 #include <boost/json.hpp>
 
+#include "nn/gguf/gguf_cut.h"
 #include "nn/gguf/gguf_keys.h"
+#include "nn/gguf/gguf_merges.h"
 #include "nn/gguf/gguf_vocabulary.h"
 
 namespace parallm {
@@ -13,43 +15,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr const char* kSpace = "\u2581"; // stands for a blank in pieces
-
-// How a text is cut into words before bytes are joined, as the makers of the
-// vocabularies cut it; and what else differs between them.
-struct Cut {
-  const char* pre; // tokenizer.ggml.pre
-  const char* pattern;
-  bool composed; // characters are composed first (NFC)
-  bool whole;    // a word that is a token is one, whatever the merges say
-  bool adds_bos; // where the file does not say
-};
-
-constexpr const char* kLlama3Pattern =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|)"
-    R"( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr const char* kQwen2Pattern =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|)"
-    R"( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr const char* kGpt2Pattern =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|)"
-    R"(\s+(?!\S)|\s+)";
-
-constexpr Cut kCuts[] = {
-    {"llama-bpe", kLlama3Pattern, false, true, true},
-    {"qwen2", kQwen2Pattern, true, false, false},
-    {"gpt-2", kGpt2Pattern, false, false, false}};
-
-const Cut& read_cut(const GgufKeys& keys) {
-  const std::string key = "tokenizer.ggml.pre";
-  const std::string pre = keys.has(key) ? keys.text(key) : "gpt-2";
-  for (const auto& cut : kCuts) {
-    if (pre == cut.pre) {
-      return cut;
-    }
-  }
-  keys.refuse(
-      key, fmt::format("is {}, expected llama-bpe, qwen2 or gpt-2", pre));
-}
 
 json::object vocabulary_json(const GgufVocabulary& vocabulary) {
   json::object ids;
@@ -153,35 +118,41 @@ class Frame {
   json::object tokens_{};
 };
 
-json::object cut_json(const Cut& cut) {
-  const json::object split{
+json::object split_json(const char* pattern) {
+  return {
       {"type", "Split"},
-      {"pattern", json::object{{"Regex", cut.pattern}}},
+      {"pattern", json::object{{"Regex", pattern}}},
       {"behavior", "Isolated"},
       {"invert", false}};
-  const json::object bytes{
+}
+
+json::object bytes_json() {
+  return {
       {"type", "ByteLevel"},
       {"add_prefix_space", false},
       {"trim_offsets", false},
       {"use_regex", false}};
-  return sequence_json("pretokenizers", {split, bytes});
+}
+
+json::object cut_json(const GgufCut& cut) {
+  json::array steps;
+  for (const char* pattern : cut.patterns) {
+    steps.push_back(split_json(pattern));
+  }
+  steps.push_back(bytes_json());
+  return sequence_json("pretokenizers", steps);
 }
 
 // Byte-level BPE, as of GPT-2.
 json::object byte_level_json(
     const GgufKeys& keys, const GgufVocabulary& vocabulary) {
-  const Cut& cut = read_cut(keys);
+  const GgufCut& cut = gguf_cut(keys);
   const json::object normalizer{{"type", "NFC"}};
-  const json::object decoder{
-      {"type", "ByteLevel"},
-      {"add_prefix_space", false},
-      {"trim_offsets", false},
-      {"use_regex", false}};
   return {
       {"normalizer", cut.composed ? json::value(normalizer) : nullptr},
       {"pre_tokenizer", cut_json(cut)},
       {"post_processor", Frame(keys, vocabulary).make(cut.adds_bos)},
-      {"decoder", decoder},
+      {"decoder", bytes_json()},
       {"model",
        json::object{
            {"type", "BPE"},

@@ -17,9 +17,9 @@ struct GgufTokenizer {
   std::optional<std::string> chat_template{};
 };
 
-// Of the models gpt2 (bytes, merges; tokenizer.ggml.pre is llama-bpe, qwen2 or
-// gpt-2) and llama (pieces with scores, bytes for what they lack). Any thread.
-// Throws StartError that names file and key.
+// Of the models gpt2 (bytes, merges; words as in gguf_cut.h) and llama (pieces
+// with scores, bytes for what they lack). Any thread. Throws StartError that
+// names file and key.
 GgufTokenizer gguf_tokenizer(const GgufFile& file);
 
 } // namespace parallm

@@ -13,8 +13,11 @@ constexpr GgufTypeInfo kTypes[] = {
     {GgufType::kBF16, "BF16", 1, 2, 0},
     {GgufType::kQ4_0, "Q4_0", 32, 18, 4},
     {GgufType::kQ4_1, "Q4_1", 32, 20, 4},
+    {GgufType::kQ5_0, "Q5_0", 32, 22, 5},
+    {GgufType::kQ5_1, "Q5_1", 32, 24, 5},
     {GgufType::kQ8_0, "Q8_0", 32, 34, 8},
     {GgufType::kQ4_K, "Q4_K", 256, 144, 4},
+    {GgufType::kQ5_K, "Q5_K", 256, 176, 5},
     {GgufType::kQ6_K, "Q6_K", 256, 210, 8},
 };
 
@@ -43,6 +46,14 @@ const GgufTypeInfo& info_of(GgufType type) {
 
 std::string_view gguf_type_name(uint32_t code) {
   return code < std::size(kNames) ? kNames[code] : "";
+}
+
+std::string gguf_types_read() {
+  std::string names;
+  for (const auto& type : kTypes) {
+    names += (names.empty() ? "" : ", ") + std::string(type.name);
+  }
+  return names;
 }
 
 } // namespace parallm

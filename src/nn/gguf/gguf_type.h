@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace parallm {
@@ -14,8 +15,11 @@ enum class GgufType : uint32_t {
   kF16 = 1,
   kQ4_0 = 2,
   kQ4_1 = 3,
+  kQ5_0 = 6,
+  kQ5_1 = 7,
   kQ8_0 = 8,
   kQ4_K = 12,
+  kQ5_K = 13,
   kQ6_K = 14,
   kBF16 = 30,
 };
@@ -34,6 +38,9 @@ const GgufTypeInfo& info_of(GgufType type);
 
 // Of a type of the format, read here or not: "Q5_K"; "" if it has no such.
 std::string_view gguf_type_name(uint32_t code);
+
+// Those that are read here: "F32, F16, ...".
+std::string gguf_types_read();
 
 inline bool is_packed(GgufType type) {
   return info_of(type).block_numbers > 1;

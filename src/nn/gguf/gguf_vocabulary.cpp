@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <tuple>
-#include <utility>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <string_view>
 
 namespace parallm {
 namespace {
@@ -23,40 +25,24 @@ const std::vector<Item>* of_size(
   return &list;
 }
 
-// Longer tokens are not made of others: what is tried out would grow with the
-// square.
-constexpr size_t kMostPieceBytes = 1024;
+constexpr const char* kTokens = "tokenizer.ggml.tokens";
 
-struct Merge {
-  double score;
-  int64_t left;
-  int64_t right;
-};
+constexpr int64_t kMostId = std::numeric_limits<int32_t>::max();
 
-// A place between two characters of UTF-8.
-bool is_border(const std::string& text, size_t at) {
-  return (static_cast<uint8_t>(text[at]) & 0xc0) != 0x80;
-}
+constexpr const char* kEndRoles[] = {"eos", "eot", "eom"};
 
-void add_merges(
-    const GgufVocabulary& vocabulary, int64_t id, std::vector<Merge>& merges) {
-  const std::string& piece = vocabulary.piece(id);
-  for (size_t at = 1; at < piece.size(); ++at) {
-    if (!is_border(piece, at)) {
-      continue;
-    }
-    const int64_t left = vocabulary.find(piece.substr(0, at));
-    const int64_t right = left < 0 ? -1 : vocabulary.find(piece.substr(at));
-    if (right >= 0) {
-      merges.push_back({vocabulary.score(id), left, right});
-    }
-  }
-}
+// The end of a text, of a turn, or of a message.
+constexpr std::string_view kEndTexts[] = {
+    "<|end_of_text|>", "<|endoftext|>",
+    "<|eot_id|>",      "<|eom_id|>",
+    "<|im_end|>",      "<|end|>",
+    "<end_of_turn>",   "<EOT>",
+    "<|EOT|>",         "<\uff5cend\u2581of\u2581sentence\uff5c>"};
 
 } // namespace
 
 GgufVocabulary::GgufVocabulary(const GgufKeys& keys)
-    : keys_(keys), pieces_(keys.texts("tokenizer.ggml.tokens")) {
+    : keys_(keys), pieces_(keys.texts(kTokens)) {
   const std::string kinds = "tokenizer.ggml.token_type";
   if (keys.has(kinds)) {
     kinds_ = of_size(keys, kinds, keys.integers(kinds), pieces_.size());
@@ -64,9 +50,10 @@ GgufVocabulary::GgufVocabulary(const GgufKeys& keys)
   const std::string scores = "tokenizer.ggml.scores";
   if (keys.has(scores)) {
     scores_ = of_size(keys, scores, keys.numbers(scores), pieces_.size());
-  }
-  for (int64_t id = 0; id < size(); ++id) {
-    ids_.emplace(pieces_[id], id);
+    // They have an order.
+    if (std::ranges::any_of(*scores_, [](double x) { return std::isnan(x); })) {
+      keys.refuse(scores, "has an item nan, expected numbers");
+    }
   }
 }
 
@@ -74,35 +61,34 @@ GgufToken GgufVocabulary::kind(int64_t id) const {
   return kinds_ ? static_cast<GgufToken>((*kinds_)[id]) : GgufToken::kNormal;
 }
 
-int64_t GgufVocabulary::find(const std::string& piece) const {
-  const auto found = ids_.find(piece);
-  return found == ids_.end() ? -1 : found->second;
-}
-
 std::optional<int64_t> GgufVocabulary::role(const std::string& role) const {
   const auto key = fmt::format("tokenizer.ggml.{}_token_id", role);
   if (!keys_.has(key)) {
     return std::nullopt;
   }
+  constexpr int64_t kAny = std::numeric_limits<int64_t>::max();
+  if (role == "padding" && keys_.integer(key, -kAny, kAny) >= size()) {
+    return std::nullopt;
+  }
   return keys_.integer(key, 0, size() - 1);
 }
 
-std::vector<std::string> merges_by_score(const GgufVocabulary& vocabulary) {
-  std::vector<Merge> merges;
-  for (int64_t id = 0; id < vocabulary.size(); ++id) {
-    if (vocabulary.kind(id) == GgufToken::kNormal &&
-        vocabulary.piece(id).size() <= kMostPieceBytes) {
-      add_merges(vocabulary, id, merges);
+std::vector<int64_t> end_tokens(const GgufKeys& keys) {
+  std::set<int64_t> ids;
+  const auto* pieces = keys.has(kTokens) ? &keys.texts(kTokens) : nullptr;
+  const int64_t most = pieces ? std::ssize(*pieces) - 1 : kMostId;
+  for (const char* role : kEndRoles) {
+    const auto key = fmt::format("tokenizer.ggml.{}_token_id", role);
+    if (keys.has(key)) {
+      ids.insert(keys.integer(key, 0, most));
     }
   }
-  std::ranges::sort(merges, {}, [](const Merge& merge) {
-    return std::tuple(-merge.score, merge.left, merge.right);
-  });
-  std::vector<std::string> lines;
-  for (const auto& [score, left, right] : merges) {
-    lines.push_back(vocabulary.piece(left) + " " + vocabulary.piece(right));
+  for (int64_t id = 0; pieces && id <= most; ++id) {
+    if (std::ranges::find(kEndTexts, (*pieces)[id]) != std::end(kEndTexts)) {
+      ids.insert(id);
+    }
   }
-  return lines;
+  return {ids.begin(), ids.end()};
 }
 
 } // namespace parallm

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "nn/gguf/gguf_keys.h"
@@ -31,10 +30,10 @@ class GgufVocabulary {
   GgufToken kind(int64_t id) const;
   double score(int64_t id) const { return scores_ ? (*scores_)[id] : 0; }
   bool has_scores() const { return scores_ != nullptr; }
-  // The first of equal ones; -1: none.
-  int64_t find(const std::string& piece) const;
+  const GgufKeys& keys() const { return keys_; }
 
-  // By tokenizer.ggml.ROLE_token_id.
+  // By tokenizer.ggml.ROLE_token_id. A padding beyond the vocabulary is none:
+  // so do converters say it.
   std::optional<int64_t> role(const std::string& role) const;
 
  private:
@@ -42,12 +41,11 @@ class GgufVocabulary {
   const std::vector<std::string>& pieces_;
   const std::vector<int64_t>* kinds_ = nullptr;
   const std::vector<double>* scores_ = nullptr;
-  std::unordered_map<std::string, int64_t> ids_{};
 };
 
-// What makes longer tokens of shorter ones: "a b", the first ones first. For a
-// vocabulary with scores: a token is made of any two others that spell it, and
-// those of the higher score go first.
-std::vector<std::string> merges_by_score(const GgufVocabulary& vocabulary);
+// The tokens that end an answer, in the order of their ids: those of such a
+// role, and those of a text that everywhere means it, as a converter names one
+// of several. Of a file without a vocabulary, the former. Throws StartError.
+std::vector<int64_t> end_tokens(const GgufKeys& keys);
 
 } // namespace parallm
