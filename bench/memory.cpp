@@ -1,5 +1,6 @@
 // What the memory plan says of a checkpoint, and what is taken once all of it
-// is in use: weights loaded, the cache full, steps of the largest size.
+// is in use: weights loaded, the cache full, steps of the largest size, one
+// prompt scored.
 //   bench_memory MODEL [SEQUENCES [TOKENS]]
 // One model a process, so that the peak is of this one alone.
 #include <fmt/format.h>
@@ -28,6 +29,7 @@ GenerateRequest request_of(int index, int tokens, int vocab) {
   }
   request.max_new_tokens = kAnswerTokens;
   request.sampling.seed = 1;
+  request.sampling.prompt_logprobs = index == 0 ? 0 : -1;
   return request;
 }
 

@@ -27,6 +27,10 @@ class JsonWriter {
 
   JsonWriter& key(std::string_view name);
   JsonWriter& text(std::string_view value);
+  // Null for "".
+  JsonWriter& text_or_null(std::string_view value) {
+    return value.empty() ? null() : text(value);
+  }
   JsonWriter& integer(int64_t value);
   JsonWriter& number(double value);
   JsonWriter& number(float value);

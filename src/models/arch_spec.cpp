@@ -47,6 +47,13 @@ size_t floats_of(const MoeSpec& m) {
          size_t{2} * m.latent;
 }
 
+// What the chosen experts give, and its product with their shares: float32,
+// two of a shorter type.
+size_t experts_floats(const FeedForwardPart& part, int width) {
+  const auto* m = std::get_if<MoeSpec>(&part);
+  return m ? size_t{3} * m->per_token * (m->latent > 0 ? m->latent : width) : 0;
+}
+
 int widest_of(const GqaSpec& a) {
   return a.heads * a.head_dim * (a.gated ? 2 : 1);
 }
@@ -123,7 +130,9 @@ size_t floats_per_token(const ArchSpec& spec) {
   const auto floats = [](const auto& part) { return floats_of(part); };
   for (const auto& layer : spec.layers) {
     most = std::max(
-        most, visit(layer.mixer, floats) + visit(layer.feed_forward, floats));
+        {most, visit(layer.mixer, floats),
+         visit(layer.feed_forward, floats) +
+             experts_floats(layer.feed_forward, spec.width)});
   }
   return size_t{6} * spec.width + most;
 }

@@ -220,7 +220,9 @@ bool keeps_kv(const MixerPart& mixer);
 // Floats that a part keeps for every sequence, in each of its states.
 std::vector<int> states_of(const MixerPart& mixer);
 
-// Floats that a layer keeps alive for each token of a step, at most.
+// Numbers of the model's type that a layer keeps alive for each token of a
+// step, at most: the residual stream and its norms, and what one part makes,
+// since the mixer's are gone when the feed-forward part runs.
 size_t floats_per_token(const ArchSpec& spec);
 
 // The widest result of one linear layer.

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <chrono>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "base/check.h"
 #include "base/log.h"
 #include "models/load.h"
@@ -81,26 +85,28 @@ KvGeometry kv_geometry(const RunnerOptions& options, const ModelShape& shape) {
       .state_slots = options.max_sequences};
 }
 
-// An adapter's product and the sum with the layer's, at the widest.
-size_t adapter_floats(const ArchSpec& arch) {
-  return size_t{2} * widest(arch);
+// Of a token in the layers: what a layer keeps alive, and the input of one
+// product as float32, or with an adapter the product and the sum with the
+// layer's besides, each as wide as the widest.
+size_t token_bytes(const ModelFacts& facts, bool adapted) {
+  const auto number = static_cast<size_t>(facts.shape.dtype.size());
+  const size_t widest_floats = sizeof(float) * widest(facts.arch);
+  const size_t copies = (number < sizeof(float) ? 1 : 0) + (adapted ? 2 : 0);
+  return number * floats_per_token(facts.arch) + copies * widest_floats;
 }
 
-// Of one step: that of its tokens, the logits of every row with a copy to work
-// on, or with the product and the sum of an adapted head, and a slice of prompt
-// scores.
-size_t working_bytes(const RunnerOptions& options, const ArchSpec& arch) {
+// Of one step: that of its tokens in the layers, or a slice of prompt scores
+// when those have run; and the logits of every row with a copy to work on, or
+// with the product and the sum of an adapted head.
+size_t working_bytes(const RunnerOptions& options, const ModelFacts& facts) {
   const bool adapted = !options.adapter.empty();
   const auto tokens = static_cast<size_t>(options.max_step_tokens);
   const auto rows = static_cast<size_t>(
       std::min(options.max_sequences, options.max_step_tokens));
-  const size_t of_token =
-      sizeof(float) *
-      (floats_per_token(arch) + (adapted ? adapter_floats(arch) : 0));
-  const size_t logits = sizeof(float) * static_cast<size_t>(arch.vocab);
-  const size_t of_row = (adapted ? 3 : 2) * logits;
+  const size_t logits = sizeof(float) * static_cast<size_t>(facts.arch.vocab);
   const size_t scores = std::min(size_t{64} << 20, logits * size_t{256});
-  return tokens * of_token + rows * of_row + scores;
+  return std::max(tokens * token_bytes(facts, adapted), scores) +
+         rows * (adapted ? 3 : 2) * logits;
 }
 
 // The checkpoint's, or fewer if so asked. Positions that the model was not
@@ -127,7 +133,7 @@ MemoryNeeds needs_of(
   return {
       .weights = facts.weight_bytes,
       .making = facts.making_bytes,
-      .working = working_bytes(options, facts.arch),
+      .working = working_bytes(options, facts),
       .answers = options.answer_bytes,
       .states = state_bytes(geometry),
       .block = kv_bytes_per_block(one_block),
@@ -136,10 +142,36 @@ MemoryNeeds needs_of(
       .max_sequences = options.max_sequences};
 }
 
-// MLX on the CPU keeps 32 MB of free buffers by default; beyond that, each
-// step gives its memory back to the system and asks for it again.
-void keep_buffers(const MemoryPlan& plan) {
-  mx::set_cache_limit(std::max(plan.working, size_t{64} << 20));
+// Large buffers go back to the system when they are freed. Steps differ in
+// size: what MLX's cache and the heap would keep of one step seldom fits the
+// next, and lies beside it. Beside the product that fills a buffer, new pages
+// cost little.
+void return_buffers() {
+  mx::set_cache_limit(0);
+#ifdef __GLIBC__
+  // Unless they are set, both rise up to 32 and 64 MiB by themselves. Smaller
+  // buffers, as steps of few rows have them, stay with the heap.
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 4 << 20);
+#endif
+}
+
+// Metal is slow to allocate.
+void bound_cache(const RunnerOptions& options, const MemoryPlan& plan) {
+  if (runs_on_cpu(options.device)) {
+    return_buffers();
+  } else {
+    mx::set_cache_limit(std::max(plan.working, size_t{64} << 20));
+  }
+}
+
+// On the CPU MLX prepares up to a hundred operations ahead of the one that
+// runs, each with its buffer. Beyond the plan it waits for those that run.
+void bound_working_memory(
+    const RunnerOptions& options, const MemoryPlan& plan) {
+  if (runs_on_cpu(options.device)) {
+    mx::set_memory_limit(mx::get_active_memory() + plan.working);
+  }
 }
 
 } // namespace
@@ -172,13 +204,15 @@ CheckpointSummary inspect_checkpoint(const RunnerOptions& options) {
 std::unique_ptr<ModelRunner> load_runner(
     const RunnerOptions& options, const CheckpointSummary& summary) {
   use_device(options.device);
-  keep_buffers(summary.memory);
+  bound_cache(options, summary.memory);
   LoadOptions load = load_options(options);
   load.on_progress = log_progress();
   auto model = load_model(options.path, load);
   KvGeometry geometry = kv_geometry(options, model->shape());
   geometry.blocks = summary.geometry.blocks;
-  return std::make_unique<Runner>(std::move(model), geometry);
+  auto runner = std::make_unique<Runner>(std::move(model), geometry);
+  bound_working_memory(options, summary.memory);
+  return runner;
 }
 
 } // namespace parallm

@@ -60,7 +60,10 @@ struct CheckpointSummary {
 CheckpointSummary inspect_checkpoint(const RunnerOptions& options);
 
 // Loads what was inspected with the same options. On the engine thread, which
-// must also use and destroy the runner. Throws StartError with one line.
+// must also use and destroy the runner. On the CPU it bounds the memory that
+// MLX takes in this process to what is loaded and planned (MLX's cache and
+// memory limit, the heap's thresholds): the last runner loaded decides. Throws
+// StartError with one line.
 std::unique_ptr<ModelRunner> load_runner(
     const RunnerOptions& options, const CheckpointSummary& summary);
 

@@ -125,11 +125,40 @@ size_t adapted_floats(int max_sequences, int max_step_tokens) {
 }
 
 TEST(InspectCheckpoint, AnAdapterHoldsTwoMoreOfTheWidestArrays) {
-  EXPECT_EQ(adapted_floats(1, 9) - adapted_floats(1, 8), 2u * 72u);
+  EXPECT_EQ(adapted_floats(1, 1001) - adapted_floats(1, 1000), 2u * 72u);
 }
 
 TEST(InspectCheckpoint, AnAdaptedHeadHoldsAThirdArrayOfLogits) {
   EXPECT_EQ(adapted_floats(5, 8) - adapted_floats(4, 8), 67u);
+}
+
+// What one token more takes. E = 36, 4 heads and 1 of keys and values of 18.
+size_t token_bytes(NumberType dtype) {
+  const auto working = [&](int max_step_tokens) {
+    return inspect_checkpoint({.path = kModels + "mistral-f32",
+                               .dtype = dtype,
+                               .max_sequences = 1,
+                               .max_step_tokens = max_step_tokens})
+        .memory.working;
+  };
+  return working(1001) - working(1000);
+}
+
+TEST(InspectCheckpoint, ATokenTakesWhatAPartMakesOfItInTheModelsType) {
+  const size_t numbers = 6 * 36 + 2 * (4 + 1) * 18;
+  EXPECT_EQ(token_bytes(NumberType::kF32), 4 * numbers);
+  // And the input of a product as float32.
+  EXPECT_EQ(token_bytes(NumberType::kBF16), 2 * numbers + size_t{4} * 72);
+}
+
+TEST(LoadRunner, TheRunnerKeepsToThePlan) {
+  const RunnerOptions options{.path = kTinyChat, .memory = {.blocks = 4}};
+  const auto summary = inspect_checkpoint(options);
+  const auto runner = load_runner(options, summary);
+  EXPECT_EQ(
+      mx::get_memory_limit(), mx::get_active_memory() + summary.memory.working);
+  ASSERT_EQ(one_step(*runner).error, "");
+  EXPECT_EQ(mx::get_cache_memory(), 0u);
 }
 
 TEST(LoadRunner, AnAdapterChangesWhatTheRunnerSays) {

@@ -54,14 +54,6 @@ std::string messages_error_json(
   return out;
 }
 
-void text_or_null(JsonWriter& json, const std::string& text) {
-  if (text.empty()) {
-    json.null();
-  } else {
-    json.text(text);
-  }
-}
-
 ApiError unavailable(std::string_view code, std::string_view why, int wait_s) {
   return {
       .status = 503,
@@ -78,8 +70,8 @@ std::string error_json(const ApiError& error) {
   json.object().key("error").object();
   json.key("message").text(error.message);
   json.key("type").text(type_of(error.status));
-  text_or_null(json.key("param"), error.param);
-  text_or_null(json.key("code"), error.code);
+  json.key("param").text_or_null(error.param);
+  json.key("code").text_or_null(error.code);
   json.end_object().end_object();
   return out;
 }

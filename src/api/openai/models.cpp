@@ -39,14 +39,6 @@ void append_capabilities(JsonWriter& json, const AppContext& app) {
   json.text("stream").text("logprobs").text("tokenize").end_array();
 }
 
-void text_or_null(JsonWriter& json, const std::string& text) {
-  if (text.empty()) {
-    json.null();
-  } else {
-    json.text(text);
-  }
-}
-
 void append_model(
     JsonWriter& json, const AppContext& app, std::string_view name) {
   const auto& card = app.card;
@@ -55,12 +47,12 @@ void append_model(
   json.key("owned_by").text("mlx_parallm");
   json.key("root").text(card.root);
   json.key("parent").null();
-  text_or_null(json.key("adapter"), card.adapter);
+  json.key("adapter").text_or_null(card.adapter);
   json.key("status").text(status_name(app.status.state));
   json.key("type").text("causal_lm");
   json.key("max_model_len").integer(card.max_model_len);
   append_sampling(json, card.defaults);
-  text_or_null(json.key("quantization"), card.quantization);
+  json.key("quantization").text_or_null(card.quantization);
   json.key("numerics").text(card.numerics);
   json.key("system_fingerprint").text(card.system_fingerprint);
   json.key("weight_version").text(card.weight_version);
