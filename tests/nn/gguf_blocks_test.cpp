@@ -87,16 +87,21 @@ int six_bits(const Bytes& block, int j, bool minimum) {
   return low + 16 * (packed[own + j - 4] >> 6);
 }
 
+// Number i of a K type's block.
+float plain_k(const Bytes& block, int i, int code) {
+  const auto group = [&](bool minimum) {
+    return static_cast<float>(six_bits(block, i / 32, minimum));
+  };
+  const float scale = half(block, 0) * group(false);
+  const float low = half(block, 2) * group(true);
+  return scale * static_cast<float>(code) - low;
+}
+
 Numbers plain_q4_k(const Bytes& block) {
   Numbers out;
   for (int i = 0; i < 256; ++i) {
-    const int j = i / 32;
-    const int code = nibble(block, 16 + i / 64 * 32, i % 64, 32);
-    const float scale =
-        half(block, 0) * static_cast<float>(six_bits(block, j, false));
-    const float low =
-        half(block, 2) * static_cast<float>(six_bits(block, j, true));
-    out.push_back(scale * static_cast<float>(code) - low);
+    out.push_back(
+        plain_k(block, i, nibble(block, 16 + i / 64 * 32, i % 64, 32)));
   }
   return out;
 }
@@ -104,14 +109,9 @@ Numbers plain_q4_k(const Bytes& block) {
 Numbers plain_q5_k(const Bytes& block) {
   Numbers out;
   for (int i = 0; i < 256; ++i) {
-    const int j = i / 32;
-    const int fifth = block[16 + i % 32] >> j & 1;
-    const int code = nibble(block, 48 + i / 64 * 32, i % 64, 32) + 16 * fifth;
-    const float scale =
-        half(block, 0) * static_cast<float>(six_bits(block, j, false));
-    const float low =
-        half(block, 2) * static_cast<float>(six_bits(block, j, true));
-    out.push_back(scale * static_cast<float>(code) - low);
+    const int fifth = block[16 + i % 32] >> (i / 32) & 1;
+    const int four = nibble(block, 48 + i / 64 * 32, i % 64, 32);
+    out.push_back(plain_k(block, i, four + 16 * fifth));
   }
   return out;
 }
