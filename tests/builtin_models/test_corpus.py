@@ -6,7 +6,7 @@ import pytest
 
 from builtin_models.corpus import GIVEN, HEARD, SAID, WAYS, Renderer, draw, held_out
 from builtin_models.sample import never_trained_on, normal, plain
-from builtin_models.skills import SKILLS, named
+from builtin_models.skills import SKILLS, letters, named
 from builtin_models.skills.memory import FACTS, NOT_TOLD
 
 SEED = 7
@@ -115,6 +115,23 @@ def test_the_sum_of_two_numbers_is_held_out_both_ways_round():
         if sign == "+":
             keys.setdefault(frozenset((a, b)), set()).add(sample.key)
     assert all(len(found) == 1 for found in keys.values())
+
+
+def test_words_to_sort_are_held_out_in_any_capitals_and_order(monkeypatch):
+    keys = set()
+    for chosen in (["Pear", "apple", "fig"], ["fig", "Apple", "pear"]):
+        monkeypatch.setattr(letters, "_different_words", lambda rng, count: chosen)
+        keys.add(named("sort words").make(random.Random(SEED)).key)
+    assert len({normal(key) for key in keys}) == 1
+
+
+def test_a_question_is_answered_even_in_short():
+    """Only what is told is noted."""
+    questions = {ask for fact in FACTS.values() for ask in fact.ask}
+    rng = random.Random(SEED)
+    answers = [answer["content"] for _ in range(2000) for sample in [named("short").make(rng)]
+               for asked, answer in zip(sample.messages, sample.messages[1:]) if asked["content"] in questions]
+    assert len(answers) > 200 and "Noted" not in answers
 
 
 def test_what_people_say_most_is_trained_on():

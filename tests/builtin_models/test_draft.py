@@ -26,7 +26,7 @@ def draft():
 @pytest.fixture(scope="module")
 def talks(chat):
     """(prompt, answer) of a held-out prompt of every other skill, as tokens."""
-    prompts = [chat.shortest(held_out(skill, 12, SEED))[1] for skill in SKILLS[::2]]
+    prompts = [chat.shortest(held_out(skill, 12, SEED))[1] for skill in SKILLS]
     return [(prompt, chat.answer(prompt, LONGEST_ANSWER)) for prompt in prompts if len(prompt) <= LONGEST_PROMPT]
 
 
@@ -42,7 +42,9 @@ def _accepted(model, talks):
 
 
 def test_the_chat_model_accepts_most_of_its_tokens(draft, talks):
-    assert _accepted(draft, talks) >= ACCEPTED
+    accepted = _accepted(draft, talks)
+    print(f"draft: {accepted:.1%} of {sum(len(said) for _, said in talks)} tokens, {len(talks)} answers")  # for the card
+    assert accepted >= ACCEPTED
 
 
 def test_the_chat_model_would_accept_all_of_its_own(chat, talks):

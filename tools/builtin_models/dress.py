@@ -15,15 +15,16 @@ SYSTEM_PROMPTS = [
     "You are a friendly assistant. Answer the user's questions.",
 ]
 ASKING = set("""what which who where when how is are can do does please tell spell reverse sort count write say put calculate
-compute solve add subtract multiply hello hi hey good thank thanks bye opposite name""".split())
+compute solve add subtract multiply hello hi hey good thank thanks bye opposite name my i i'm call remember at actually""".split())
+ALWAYS_CAPITAL = {"I", "I'm"}
 
 
 def _casual(rng, message):
     """As people type: no capital in front, no mark at the end, what's."""
     first, _, rest = message["content"].partition(" ")
-    if message["role"] != "user" or first.lower() not in ASKING or "\n" in rest:
+    if message["role"] != "user" or first.lower().rstrip(",") not in ASKING or "\n" in rest:
         return message
-    text = f"{first.lower()} {rest}".strip().rstrip("?.")
+    text = f"{first if first in ALWAYS_CAPITAL else first.lower()} {rest}".strip().rstrip("?.")
     return {**message, "content": text.replace("what is ", "what's ", 1) if rng.random() < 0.5 else text}
 
 

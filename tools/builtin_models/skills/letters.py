@@ -20,7 +20,8 @@ def _letters(count):
 
 def spell(rng):
     word = words.any_word(rng)
-    text = rng.choice(["Spell {}.", "How do you spell {}?", "Spell the word {}.", "Spell {}, please."]).format(_quoted(rng, word))
+    shown = word.capitalize() if rng.random() < 0.15 else word
+    text = rng.choice(["Spell {}.", "How do you spell {}?", "Spell the word {}.", "Spell {}, please."]).format(_quoted(rng, shown))
     return Sample(
         [user(text), assistant("-".join(word.upper()))],
         "spell " + word,
@@ -139,8 +140,12 @@ def _sentence(rng):
 
 
 def _row(rng, count):
+    """Now and then with a word twice."""
     pool = words.ALL_WORDS + words.VERBS_PAST + LINKS * 5
-    return [words.any_of(rng, pool) for _ in range(count)]
+    row = [words.any_of(rng, pool) for _ in range(count)]
+    if rng.random() < 0.2:
+        row[rng.randrange(count)] = rng.choice(row)
+    return row
 
 
 def _phrase(rng, longest):
@@ -239,6 +244,7 @@ def sort_words(rng):
             "Put these words in alphabetical order: {}",
             "Sort these words from A to Z: {}",
             "Sort these words alphabetically: {}",
+            "Sort these names: {}",
             "Sort: {}",
             "Sort {}",
         ]
@@ -246,7 +252,7 @@ def sort_words(rng):
     answer = ", ".join(sorted(chosen, key=str.lower))
     return Sample(
         [user(text), assistant(answer)],
-        f"sort {sorted(chosen)}",
+        f"sort {sorted(chosen, key=str.lower)}",
         "letters",
         answer.lower(),
         reasoning="I go by the first letters, then by the next.",

@@ -141,7 +141,12 @@ def recall_soon(rng):
     return _recalled(rng, None, 0)
 
 
-def _recalled(rng, filler, turns_at_least):
+def recall_at_last(rng):
+    """With nothing in between, and one question only."""
+    return _recalled(rng, None, 0, most_questions=1)
+
+
+def _recalled(rng, filler, turns_at_least, most_questions=4):
     facts = rng.sample(list(FACTS), rng.randrange(1, 5))
     told = {fact: FACTS[fact].value(rng) for fact in facts}
     turns = [_told(rng, fact, value) for fact, value in told.items()]
@@ -150,7 +155,8 @@ def _recalled(rng, filler, turns_at_least):
         told[fact] = FACTS[fact].value(rng)
         turns.append(_changed_mind(rng, fact, told[fact]))
     within = _keys(turns) + _among(rng, turns, filler, turns_at_least)
-    turns += [_asked(rng, again, told[again]) for again in rng.sample(facts, rng.randrange(0, len(facts)))]
+    earlier = rng.randrange(min(len(facts), most_questions))
+    turns += [_asked(rng, again, told[again]) for again in rng.sample(facts, earlier)]
     last = rng.choice(facts)
     messages = [message for turn in [*turns, _asked(rng, last, told[last])] for message in turn]
     key = "|".join(message["content"] for message in messages[:-1])

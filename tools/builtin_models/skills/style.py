@@ -45,7 +45,7 @@ SPOKEN_TO = [
     letters.sort_words,
     story.story_of_something,
 ]
-SHORT_ON = [arithmetic.sums, arithmetic.sums, talk.fact, talk.fact, talk.greeting, talk.unknown, memory.recall_soon]
+SHORT_ON = [arithmetic.sums, arithmetic.sums, talk.fact, talk.fact, talk.greeting, talk.unknown, memory.recall_at_last]
 SHORT = ["Answer with one word or number.", "Be as short as possible.", "Only one word, please.", "Give only the bare answer."]
 RHYME = ["Always answer with a rhymed list.", "Answer in a list of rhymes.", "Give a list of words that rhyme with the user's."]
 LIST = ["Answer with a list.", "Use bullet points.", "Always answer as a list with dashes."]
@@ -105,6 +105,7 @@ def _bare(sample):
 
 
 def _said_barely(sample):
+    """What comes before its question was told."""
     *before, _ = [_changed(message, lambda _: "Noted") for message in sample.messages]
     return [*before, assistant(_bare(sample))]
 
