@@ -63,9 +63,7 @@ void run(const char* model, int sequences, int tokens) {
   const double loaded = status_mib("VmHWM") - before;
   fill(engine, sequences, tokens, summary.geometry.vocab);
   const auto& plan = summary.memory;
-  const double planned =
-      static_cast<double>(plan.weights + plan.kv + plan.states + plan.working) /
-      kMiB;
+  const double planned = static_cast<double>(plan.total()) / kMiB;
   const double peak = status_mib("VmHWM") - before;
   fmt::print(
       "{}\n  planned {:.1f} MiB, peak {:.1f} MiB ({:+.1f} %); after the load "

@@ -81,7 +81,8 @@ class ServerMetrics {
   // client sent; 499: the client went away.
   void count_response(std::string_view route, int status);
 
-  // Fed at the start. `kind`: weights, kv_cache, working.
+  // Fed at the start. `kind`: weights, kv_cache, states, working,
+  // answers, heap.
   void device_memory(std::string_view kind, double bytes);
   void weight_version(std::string_view version);
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/report.h"
 #include "engine/model_runner.h"
 #include "models/checkpoint_sampling.h"
 #include "runner/memory_plan.h"
@@ -48,7 +49,9 @@ struct CheckpointSummary {
   size_t parameters = 0;              // in the weight files, however packed
   int checkpoint_positions = 0;       // that the model was made for
   std::string quantization{};         // "affine-4bit" or "mxfp4"; or ""
-  std::vector<std::string> weights{}; // how they are kept, by layer
+  std::vector<ReportLine> architecture{};
+  std::vector<std::string> weights{};  // how they are kept, by layer
+  std::vector<std::string> left_out{}; // parts that are not built, and why
   std::string adapter{};              // "lora of rank 8 in 14 modules"; or ""
   bool has_states = false;            // beside or instead of keys and values
   bool batch_invariant = true;        // the kernels of the device are

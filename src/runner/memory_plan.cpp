@@ -27,7 +27,8 @@ int blocks_for(int positions, int block_tokens) {
 }
 
 size_t fixed_bytes(const MemoryNeeds& needs) {
-  return needs.weights + needs.working + needs.answers + needs.states;
+  return needs.weights + needs.working + needs.answers + needs.heap +
+         needs.states;
 }
 
 // An amount that was asked for is held to what is there, not to a share.
@@ -83,12 +84,19 @@ int64_t positions_in(int64_t blocks, const MemoryNeeds& needs) {
           static_cast<size_t>(least) * needs.block));
 }
 
-std::string states_text(size_t bytes) {
-  return bytes == 0 ? std::string()
-                    : fmt::format(", states {:.1f} MiB", mib(bytes));
+// What a plan, or the needs, have beside weights, keys and values.
+template <class Memory>
+std::string beside_text(const Memory& memory) {
+  const auto states =
+      memory.states == 0
+          ? std::string()
+          : fmt::format(", states {:.1f} MiB", mib(memory.states));
+  return fmt::format(
+      "working memory {:.1f} MiB, answers {:.1f} MiB, heap {:.1f} MiB{}",
+      mib(memory.working), mib(memory.answers), mib(memory.heap), states);
 }
 
-// `kv` is what was to be beside weights, working memory and answers.
+// `kv` is what was to be beside the fixed part.
 [[noreturn]] void refuse(
     const MemoryNeeds& needs,
     const std::string& kv_name,
@@ -97,11 +105,9 @@ std::string states_text(size_t bytes) {
   throw StartError(
       kExitNoMemory,
       fmt::format(
-          "not enough memory: weights {:.1f} MiB, working memory {:.1f} MiB, "
-          "answers {:.1f} MiB{} and {} {:.1f} MiB make {:.1f} MiB, and {:.1f} "
-          "MiB may be used",
-          mib(needs.weights), mib(needs.working), mib(needs.answers),
-          states_text(needs.states), kv_name, mib(kv),
+          "not enough memory: weights {:.1f} MiB, {} and {} {:.1f} MiB make "
+          "{:.1f} MiB, and {:.1f} MiB may be used",
+          mib(needs.weights), beside_text(needs), kv_name, mib(kv),
           mib(fixed_bytes(needs)) + mib(kv), mib(budget)));
 }
 
@@ -119,12 +125,14 @@ void expect_room_to_load(const MemoryNeeds& needs, size_t budget) {
 
 } // namespace
 
+size_t MemoryPlan::total() const {
+  return weights + kv + working + answers + heap + states;
+}
+
 std::string MemoryPlan::text() const {
   return fmt::format(
-      "weights {:.1f} MiB, keys and values {:.1f} MiB ({} blocks), working "
-      "memory {:.1f} MiB, answers {:.1f} MiB{}",
-      mib(weights), mib(kv), blocks, mib(working), mib(answers),
-      states_text(states));
+      "weights {:.1f} MiB, keys and values {:.1f} MiB ({} blocks), {}",
+      mib(weights), mib(kv), blocks, beside_text(*this));
 }
 
 MemoryPlan plan_memory(
@@ -151,6 +159,7 @@ MemoryPlan plan_memory(
       .weights = needs.weights,
       .working = needs.working,
       .answers = needs.answers,
+      .heap = needs.heap,
       .states = needs.states,
       .kv = static_cast<size_t>(blocks) * needs.block,
       .blocks = blocks,

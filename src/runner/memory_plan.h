@@ -14,6 +14,7 @@ struct MemoryNeeds {
   size_t making = 0;  // beside the weights, at most, while they are loaded
   size_t working = 0; // of one step at its largest
   size_t answers = 0; // set aside for answers that are gathered
+  size_t heap = 0;    // small buffers, operations, threads
   size_t states = 0;  // of all sequences, in models that keep any
   size_t block = 0;   // keys and values of one block, all layers; may be 0
   int block_tokens = 16;
@@ -32,10 +33,12 @@ struct MemoryPlan {
   size_t weights = 0;
   size_t working = 0;
   size_t answers = 0;
+  size_t heap = 0;
   size_t states = 0;
   size_t kv = 0;
   int blocks = 0;           // times block_tokens: fits an int32
   int max_positions = 0;    // of one sequence; fewer if the blocks hold fewer
+  size_t total() const;     // bytes
   std::string text() const; // for the log, in MiB
 };
 

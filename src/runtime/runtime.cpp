@@ -36,6 +36,8 @@ void describe_memory(const MemoryPlan& plan, ServerMetrics& metrics) {
   metrics.device_memory("kv_cache", static_cast<double>(plan.kv));
   metrics.device_memory("states", static_cast<double>(plan.states));
   metrics.device_memory("working", static_cast<double>(plan.working));
+  metrics.device_memory("answers", static_cast<double>(plan.answers));
+  metrics.device_memory("heap", static_cast<double>(plan.heap));
 }
 
 } // namespace

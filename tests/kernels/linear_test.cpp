@@ -82,7 +82,7 @@ TEST(Linear, TakesAnyMixOfFloatTypes) {
 }
 
 TEST(Linear, UnpacksAffineWeights) {
-  for (const int bits : {4, 8}) {
+  for (const int bits : {2, 3, 4, 5, 6, 8}) {
     for (const int group_size : {32, 64, 128}) {
       for (const auto type : kTypes) {
         const auto w = affine(13, 256, bits, group_size, type);

@@ -57,6 +57,15 @@ TEST(MemoryPlan, StatesAreTakenBeforeBlocks) {
       testing::HasSubstr("states 30.0 MiB and one sequence"));
 }
 
+TEST(MemoryPlan, TheHeapIsTakenBeforeBlocks) {
+  MemoryNeeds asked = needs();
+  asked.heap = 10 * kMiB;
+  const MemoryPlan plan = plan_memory(asked, {.fraction = 0.5}, machine(400));
+  EXPECT_EQ(plan.blocks, 70);
+  EXPECT_EQ(plan.total(), 200 * kMiB);
+  EXPECT_THAT(plan.text(), testing::HasSubstr(", heap 10.0 MiB"));
+}
+
 // Only states: blocks are but numbers in the books.
 TEST(MemoryPlan, BlocksThatCostNothingAreAsManyAsSequencesCanFill) {
   MemoryNeeds asked = needs();
@@ -111,8 +120,8 @@ TEST(MemoryPlan, AnAskedAmountThatDoesNotFitIsRefusedByName) {
   EXPECT_EQ(
       refusal({.kv_bytes = 881 * kMiB}, machine(1000)),
       "not enough memory: weights 100.0 MiB, working memory 20.0 MiB, answers "
-      "0.0 MiB and --kv-memory 881.0 MiB make 1001.0 MiB, and 1000.0 MiB may "
-      "be used");
+      "0.0 MiB, heap 0.0 MiB and --kv-memory 881.0 MiB make 1001.0 MiB, and "
+      "1000.0 MiB may be used");
 }
 
 TEST(MemoryPlan, AnAskedAmountForLessThanOneSequenceIsRefusedByName) {
@@ -133,7 +142,8 @@ TEST(MemoryPlan, SetsMemoryForAnswersAside) {
   const MemoryWish wish{.kv_bytes = 880 * kMiB};
   EXPECT_THAT(
       refusal(wish, machine(1000), with_answers),
-      testing::HasSubstr("answers 30.0 MiB and --kv-memory 880.0 MiB"));
+      testing::HasSubstr(
+          "answers 30.0 MiB, heap 0.0 MiB and --kv-memory 880.0 MiB"));
 }
 
 // 2 TiB for blocks of a byte.
@@ -162,8 +172,8 @@ TEST(MemoryPlan, RefusesWithTheNumbersWhenOneSequenceDoesNotFit) {
   EXPECT_EQ(
       refusal({.fraction = 1}, {200 * kMiB, 150 * kMiB}),
       "not enough memory: weights 100.0 MiB, working memory 20.0 MiB, answers "
-      "0.0 MiB and one sequence of 512 tokens 32.0 MiB make 152.0 MiB, and "
-      "142.5 MiB may be used");
+      "0.0 MiB, heap 0.0 MiB and one sequence of 512 tokens 32.0 MiB make "
+      "152.0 MiB, and 142.5 MiB may be used");
   EXPECT_NE(refusal({}, machine(10)), "");
   EXPECT_NE(refusal({.blocks = 0}, machine(10'000)), "");
   EXPECT_NE(refusal({.blocks = 300}, machine(300)), "");
