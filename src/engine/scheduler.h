@@ -114,6 +114,7 @@ class Scheduler {
   void release(Sequence& seq);
 
   void check_sequence(const Sequence& seq) const;
+  void check_held(const Sequence& seq) const; // what a sequence holds
   void check_holders() const;
 
   const SchedulerLimits limits_;

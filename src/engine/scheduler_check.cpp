@@ -94,9 +94,13 @@ void Scheduler::check_sequence(const Sequence& seq) const {
           promises_.waits(
               seq.awaited, Promises::Party{static_cast<uint64_t>(seq.id)}),
       "sequence {} waits for nothing", id);
-  if (!holds) {
-    return;
+  if (holds) {
+    check_held(seq);
   }
+}
+
+void Scheduler::check_held(const Sequence& seq) const {
+  const uint64_t id = static_cast<uint64_t>(seq.id);
   PARALLM_CHECK(
       by_slot_.at(size_t(seq.slot.number())) == &seq,
       "slot {} is not sequence {}'s", seq.slot.number(), id);
