@@ -2,6 +2,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "metrics/registry.h"
 
@@ -45,37 +47,88 @@ EngineFigures figures_of(const Status& status) {
   };
 }
 
+// Upper bounds of histograms. Seconds: those of vLLM's dashboards, and finer
+// ones below for small models.
+std::vector<double> first_token_bounds();
+std::vector<double> token_gap_bounds();
+std::vector<double> request_bounds();
+std::vector<double> step_bounds();
+std::vector<double> row_bounds(); // rows of a step
+
 // Every figure of the server (api, section 14). Any thread.
 class ServerMetrics {
  private:
   Registry registry_; // before the metrics, which live in it
-  Gauge& running_;
-  Gauge& waiting_;
-  Gauge& cache_usage_;
-  Counter& prefix_queries_;
-  Counter& prefix_hits_;
-  Family<Counter>& prefix_misses_;
-  Counter& preemptions_;
-  Counter& failed_steps_;
-  Counter& prompt_tokens_;
-  Counter& generation_tokens_;
+  Gauge& running_ = registry_.gauge(
+      "num_requests_running", "Sequences in the running batch.");
+  Gauge& waiting_ = registry_.gauge(
+      "num_requests_waiting", "Sequences waiting to be scheduled.");
+  Gauge& cache_usage_ = registry_.gauge(
+      "kv_cache_usage_perc",
+      "KV cache blocks held by sequences; 1 is all of them.");
+  Counter& prefix_queries_ = registry_.counter(
+      "prefix_cache_queries_total",
+      "Prompt tokens looked up in the prefix cache.");
+  Counter& prefix_hits_ = registry_.counter(
+      "prefix_cache_hits_total", "Prompt tokens found in the prefix cache.");
+  Family<Counter>& prefix_misses_ = registry_.counters(
+      "prefix_miss_total",
+      "Prompt tokens not found in the prefix cache. absent: stored by "
+      "nobody; tail: after the last whole block; scored: prompt "
+      "logprobs need every position.",
+      {"reason"});
+  Counter& preemptions_ = registry_.counter(
+      "num_preemptions_total", "Sequences preempted by the scheduler.");
+  Counter& failed_steps_ = registry_.counter(
+      "engine_failed_steps_total", "Steps that an exception has ended.");
+  Counter& prompt_tokens_ = registry_.counter(
+      "prompt_tokens_total", "Prompt tokens of admitted requests.");
+  Counter& generation_tokens_ =
+      registry_.counter("generation_tokens_total", "Tokens sampled.");
 
  public:
-  explicit ServerMetrics(std::string prefix = "parallm_");
+  explicit ServerMetrics(std::string prefix = "parallm_")
+      : registry_(std::move(prefix)) {}
 
   // Fed by delivery, per choice. finished_reason: stop, length, abort,
   // cancelled, error.
-  Family<Counter>& requests;
-  Histogram& time_to_first_token_s;
-  Histogram& inter_token_latency_s;
-  Histogram& queue_time_s;
-  Histogram& prefill_time_s;
-  Histogram& decode_time_s;
-  Histogram& e2e_latency_s;
+  Family<Counter>& requests = registry_.counters(
+      "request_success_total",
+      "Choices that ended, by reason.",
+      {"finished_reason"});
+  Histogram& time_to_first_token_s = registry_.histogram(
+      "time_to_first_token_seconds",
+      "Admission until the first token was delivered.",
+      first_token_bounds());
+  Histogram& inter_token_latency_s = registry_.histogram(
+      "inter_token_latency_seconds",
+      "Between the tokens of a choice.",
+      token_gap_bounds());
+  Histogram& queue_time_s = registry_.histogram(
+      "request_queue_time_seconds",
+      "Submitted until first planned.",
+      request_bounds());
+  Histogram& prefill_time_s = registry_.histogram(
+      "request_prefill_time_seconds",
+      "First planned until the first token.",
+      request_bounds());
+  Histogram& decode_time_s = registry_.histogram(
+      "request_decode_time_seconds",
+      "First token until the finish.",
+      request_bounds());
+  Histogram& e2e_latency_s = registry_.histogram(
+      "e2e_request_latency_seconds",
+      "Admission until the finish.",
+      request_bounds());
 
   // Fed by the engine thread, per step.
-  Histogram& engine_step_s;
-  Histogram& batch_size; // rows
+  Histogram& engine_step_s = registry_.histogram(
+      "engine_step_seconds",
+      "From the launch of a step, or the end of the one before, to its "
+      "end.",
+      step_bounds());
+  Histogram& batch_size = registry_.histogram(
+      "batch_size", "Rows of an engine step.", row_bounds());
 
   // Fed by http or api. `route` is a path of the route table, never what the
   // client sent; 499: the client went away.
@@ -90,9 +143,16 @@ class ServerMetrics {
   std::string render(const EngineFigures& engine);
 
  private:
-  Family<Counter>& responses_;
-  Family<Gauge>& device_memory_;
-  Family<Gauge>& weight_version_;
+  Family<Counter>& responses_ = registry_.counters(
+      "http_responses_total",
+      "Responses, by route and status.",
+      {"route", "status"});
+  Family<Gauge>& device_memory_ = registry_.gauges(
+      "device_memory_bytes", "Memory planned, by use.", {"kind"});
+  Family<Gauge>& weight_version_ = registry_.gauges(
+      "weight_version_info",
+      "1 for the version of the weights in force.",
+      {"version"});
 };
 
 } // namespace parallm
