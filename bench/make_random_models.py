@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes random checkpoints of 100 to 500 MB, of five families, for bench_memory.
+"""Makes random checkpoints of 100 to 500 MB: five families for bench_memory, and what has to be repacked for bench_load.
 
 Usage: make_random_models.py FOLDER [NAME...]     (with mlx-lm, from anywhere)
 """
@@ -9,18 +9,20 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
-from goldens import dense, hybrid, llama, moe  # noqa: E402
+from goldens import dense, hybrid, legacy, llama, moe  # noqa: E402
 from goldens.checkpoint import write_checkpoint  # noqa: E402
 
-SMALL_ONES = llama.VARIANTS | dense.VARIANTS | moe.VARIANTS | hybrid.VARIANTS
+SMALL_ONES = llama.VARIANTS | dense.VARIANTS | moe.VARIANTS | hybrid.VARIANTS | legacy.VARIANTS
 FOUR_BITS = {"quantization": {"group_size": 64, "bits": 4}}
 WIDE = {"hidden_size": 1024, "vocab_size": 32000, "max_position_embeddings": 8192}
 HEADS = {"num_attention_heads": 16, "num_key_value_heads": 4, "head_dim": 64}
 
+DENSE = WIDE | HEADS | {"num_hidden_layers": 12, "intermediate_size": 4096}
+
 # name -> (a golden of the family, what is larger)
 MODELS = {
     "llama": ("llama-hub", WIDE | HEADS | FOUR_BITS | {"num_hidden_layers": 24, "intermediate_size": 4096}),
-    "gemma2": ("gemma2", WIDE | HEADS | {"num_hidden_layers": 12, "intermediate_size": 4096}),
+    "gemma2": ("gemma2", DENSE),
     "qwen3_moe": ("qwen3_moe-hub", WIDE | HEADS | {
         "num_hidden_layers": 8, "num_experts": 16, "num_experts_per_tok": 4, "moe_intermediate_size": 384}),
     "deepseek_v2": ("deepseek_v2", WIDE | FOUR_BITS | {
@@ -30,6 +32,8 @@ MODELS = {
     "mamba2": ("mamba2", WIDE | {
         "num_hidden_layers": 16, "intermediate_size": 2048, "head_dim": 64, "num_heads": 32, "state_size": 128,
         "time_step_limit": [0.001, 100.0]}),
+    "awq": ("qwen3-awq", DENSE),
+    "gptq": ("qwen3-gptq", DENSE),
 }
 
 
@@ -41,7 +45,7 @@ def main():
     for name in options.names:
         golden, larger = MODELS[name]
         small = SMALL_ONES[golden]
-        write_checkpoint(options.folder / name, dataclasses.replace(small, config=small.config | larger), 0)
+        write_checkpoint(options.folder / name, dataclasses.replace(small, config=small.config | larger, equal=None), 0)
         size = sum(path.stat().st_size for path in (options.folder / name).iterdir())
         print(f"{name}: {size / 1e6:.0f} MB", flush=True)
 
