@@ -34,7 +34,9 @@ void print_help() {
   fmt::print("\nparallm SUBCOMMAND --help tells more.\n");
 }
 
+// What was printed before comes before.
 int complain(int exit_code, const std::string& message) {
+  std::fflush(stdout);
   fmt::print(stderr, "parallm: {}\n", message);
   return exit_code;
 }

@@ -3,7 +3,8 @@
 #include "base/version.h"
 #include "cli/cli.h"
 #include "cli/start.h"
-#include "runtime/resolve.h"
+#include "runtime/model_text.h"
+#include "runtime/report.h"
 
 namespace parallm {
 
@@ -11,8 +12,23 @@ namespace {
 
 constexpr auto kHelp =
     "Usage: parallm inspect [PATH] [flags of serve]\n\n"
-    "Architecture and parameters of a checkpoint folder, and what of it fits\n"
-    "this machine; without PATH: the built-in model. No weight is read.\n";
+    "What a checkpoint folder is made of, what of it fits this machine, and\n"
+    "what is left out, and why; without PATH: the built-in model. No weight "
+    "is\n"
+    "read. What serve refuses ends this with the same exit code.\n";
+
+// What can be told is told before what serve would refuse.
+void tell(const ServerConfig& config) {
+  const Machine machine = this_machine();
+  const auto checkpoint = inspect_checkpoint(runner_options(config, machine));
+  static_cast<void>(server_options(config, machine)); // the key file
+  fmt::print("{}", aligned(model_report(config, checkpoint)));
+  const auto tokenizer = load_tokenizer(config.model.path);
+  const auto chat_template = load_template(config.model, *tokenizer);
+  fmt::print(
+      "{}", aligned(text_report(
+                config, checkpoint, *tokenizer, chat_template.get())));
+}
 
 } // namespace
 
@@ -30,12 +46,7 @@ int run_inspect(const std::vector<std::string>& arguments) {
     fmt::print("parallm {}\n", kVersion);
     return 0;
   }
-  fmt::print(
-      "{}",
-      resolved_text(
-          parsed.config,
-          inspect_checkpoint(runner_options(parsed.config, this_machine())),
-          this_machine()));
+  tell(parsed.config);
   return 0;
 }
 

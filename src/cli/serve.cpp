@@ -10,7 +10,7 @@
 #include "cli/start.h"
 #include "config/help.h"
 #include "config/print_config.h"
-#include "runtime/resolve.h"
+#include "runtime/report.h"
 #include "runtime/runtime.h"
 
 namespace parallm {

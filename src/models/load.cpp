@@ -125,6 +125,7 @@ void weigh(
   facts.weight_bytes = checkpoint.held_bytes();
   facts.making_bytes = checkpoint.making_bytes();
   facts.weights = checkpoint.told();
+  facts.left_out = checkpoint.left_out();
 }
 
 } // namespace

@@ -34,6 +34,7 @@ struct ModelFacts {
   size_t making_bytes = 0; // beside them, at most, while it is loaded
   size_t parameters = 0;   // in the weight files, however packed
   std::vector<TakenWeight> weights{};
+  std::vector<std::string> left_out{}; // parts that are not built, and why
   std::string adapter{}; // "lora of rank 8 in 14 modules"; "": none
   // eos_token_id of generation_config.json, else of config.json. Empty where
   // neither names one: the caller falls back to the tokenizer's.

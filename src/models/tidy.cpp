@@ -142,16 +142,22 @@ void put_part_by_part(
   }
 }
 
-void drop_prefix(Checkpoint& ck, const std::string& from) {
-  ck.drop([&](const std::string& name) { return name.starts_with(from); });
+void leave_out(
+    Checkpoint& ck, const std::string& folder, const std::string& why) {
+  ck.leave_out(folder, why, [at = folder + "."](const std::string& name) {
+    return name.starts_with(at);
+  });
 }
 
-void drop_layers_from(Checkpoint& ck, size_t first) {
+void leave_out_layers_from(
+    Checkpoint& ck, size_t first, const std::string& why) {
   constexpr std::string_view kLayer = "model.layers.";
-  ck.drop([&](const std::string& name) {
-    return name.starts_with(kLayer) &&
-           std::strtoul(name.c_str() + kLayer.size(), nullptr, 10) >= first;
-  });
+  ck.leave_out(
+      fmt::format("{}{} and above", kLayer, first), why,
+      [&](const std::string& name) {
+        return name.starts_with(kLayer) &&
+               std::strtoul(name.c_str() + kLayer.size(), nullptr, 10) >= first;
+      });
 }
 
 mx::array pull_pairs(Checkpoint& ck, const std::string& name, int axis) {

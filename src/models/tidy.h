@@ -51,11 +51,16 @@ void put_part_by_part(
     int heads,
     const std::vector<int>& parts);
 
-// Forgets all tensors whose names begin so.
-void drop_prefix(Checkpoint& checkpoint, const std::string& from);
+// Parts that the model has and we do not build: modules by the name of their
+// folder; model.layers.N from this N on. `why` is told to people.
+void leave_out(
+    Checkpoint& checkpoint, const std::string& folder, const std::string& why);
+void leave_out_layers_from(
+    Checkpoint& checkpoint, size_t first, const std::string& why);
 
-// Forgets model.layers.N from this N on.
-void drop_layers_from(Checkpoint& checkpoint, size_t first);
+// Of those that guess the token behind the next, in many families.
+inline constexpr const char* kGuessesAhead =
+    "guesses tokens ahead, which is not done";
 
 // A tensor whose rows along an axis, counted from the end, are of two kinds:
 // their number is even.

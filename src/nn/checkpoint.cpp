@@ -221,6 +221,21 @@ void Checkpoint::refuse(
       fmt::format("{}: tensor {} {}", folder_.string(), name, complaint));
 }
 
+void Checkpoint::leave_out(
+    const std::string& part,
+    const std::string& why,
+    const std::function<bool(const std::string&)>& is_dropped) {
+  const size_t bytes_before = weights_.file_bytes();
+  const size_t tensors = weights_.drop(is_dropped);
+  if (tensors > 0) {
+    left_out_.push_back(fmt::format(
+        "{}, {} tensor{} of {:.1f} MiB: {}", part, tensors,
+        tensors == 1 ? "" : "s",
+        static_cast<double>(bytes_before - weights_.file_bytes()) / (1 << 20),
+        why));
+  }
+}
+
 void Checkpoint::drop_zeros(const std::string& name) {
   zeros_.emplace(name, weights_.pull(name));
 }

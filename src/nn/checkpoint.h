@@ -81,6 +81,13 @@ class Checkpoint {
   void drop(const std::function<bool(const std::string&)>& is_dropped) {
     weights_.drop(is_dropped);
   }
+  // The same of a part that the model has and we do not build.
+  void leave_out(
+      const std::string& part,
+      const std::string& why,
+      const std::function<bool(const std::string&)>& is_dropped);
+  // For people: "vision_tower, 437 tensors of 812.3 MiB: WHY".
+  const std::vector<std::string>& left_out() const { return left_out_; }
   // Forgets one that changes nothing if it is 0 everywhere; finish() looks.
   void drop_zeros(const std::string& name);
   // "FOLDER: tensor NAME COMPLAINT"
@@ -146,6 +153,7 @@ class Checkpoint {
   TensorStore weights_;
   std::optional<Adapter> adapter_;
   std::vector<TakenWeight> weights_told_{};
+  std::vector<std::string> left_out_{};
   std::deque<mx::array> held_{}; // in the order in which they are read
   std::map<std::string, mx::array> zeros_{}; // if they are
 };

@@ -149,9 +149,9 @@ mx::array TensorStore::take_bytes(
   return take_whole_numbers(name, shape, mx::uint8);
 }
 
-void TensorStore::drop(
+size_t TensorStore::drop(
     const std::function<bool(const std::string&)>& is_dropped) {
-  std::erase_if(tensors_, [&](const auto& entry) {
+  return std::erase_if(tensors_, [&](const auto& entry) {
     const bool gone = is_dropped(entry.first);
     file_bytes_ -= gone ? entry.second.file_bytes : 0;
     return gone;

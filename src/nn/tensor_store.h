@@ -45,8 +45,8 @@ class TensorStore {
   void put(const std::string& name, const mx::array& array);
   void rename(const std::string& from, const std::string& to);
 
-  // Forgets tensors by their names.
-  void drop(const std::function<bool(const std::string&)>& is_dropped);
+  // Forgets tensors by their names. -> how many
+  size_t drop(const std::function<bool(const std::string&)>& is_dropped);
 
   // Of the files' tensors but for those that were dropped.
   size_t file_bytes() const { return file_bytes_; }

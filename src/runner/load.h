@@ -46,16 +46,16 @@ struct CheckpointSummary {
   MemoryPlan memory{};
   std::string model_type{};
   int layers = 0;
-  size_t parameters = 0;              // in the weight files, however packed
-  int checkpoint_positions = 0;       // that the model was made for
-  std::string quantization{};         // "affine-4bit" or "mxfp4"; or ""
-  std::vector<ReportLine> architecture{};
-  std::vector<std::string> weights{};  // how they are kept, by layer
-  std::vector<std::string> left_out{}; // parts that are not built, and why
-  std::string adapter{};              // "lora of rank 8 in 14 modules"; or ""
-  bool has_states = false;            // beside or instead of keys and values
-  bool batch_invariant = true;        // the kernels of the device are
-  std::vector<TokenId> end_tokens{};  // of the checkpoint, which may name none
+  size_t parameters = 0;                  // in the weight files, however packed
+  int checkpoint_positions = 0;           // that the model was made for
+  std::string quantization{};             // "affine-4bit" or "mxfp4"; or ""
+  std::vector<ReportLine> architecture{}; // what the decoder is made of
+  std::vector<std::string> weights{};     // how they are kept, by layer
+  std::vector<std::string> left_out{};    // parts that are not built, and why
+  std::string adapter{};             // "lora of rank 8 in 14 modules"; or ""
+  bool has_states = false;           // beside or instead of keys and values
+  bool batch_invariant = true;       // the kernels of the device are
+  std::vector<TokenId> end_tokens{}; // of the checkpoint, which may name none
   CheckpointSampling sampling{};
 };
 

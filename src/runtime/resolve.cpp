@@ -1,7 +1,6 @@
 #include "runtime/resolve.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <thread>
@@ -151,14 +150,6 @@ int64_t job_budget(const Machine& machine) {
   return std::clamp(machine.memory_bytes / 8, kGiB, 16 * kGiB);
 }
 
-// "8.4 M"
-std::string in_short(size_t count) {
-  const auto n = static_cast<double>(count);
-  return n >= 1e9   ? fmt::format("{:.1f} B", n / 1e9)
-         : n >= 1e6 ? fmt::format("{:.1f} M", n / 1e6)
-                    : fmt::format("{}", count);
-}
-
 int64_t now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -296,60 +287,6 @@ ModelCard model_card(
           word_of(config.engine.device), word_of(config.model.dtype),
           word_of(config.model.kv_cache_dtype)));
   return card;
-}
-
-namespace {
-
-// What each token of a sequence takes, and how many of them there is room for.
-std::string room_text(const CheckpointSummary& checkpoint, int max_sequences) {
-  const auto& [blocks, block_tokens, max_positions, vocab] =
-      checkpoint.geometry;
-  const int64_t tokens = int64_t{blocks} * block_tokens;
-  const int64_t whole =
-      std::min<int64_t>(max_sequences, tokens / max_positions);
-  const int64_t each = std::min<int64_t>(max_positions, tokens / max_sequences);
-  const double kib = static_cast<double>(checkpoint.memory.kv) /
-                     static_cast<double>(std::max<int64_t>(1, tokens)) / 1024;
-  return fmt::format(
-      "{:.1f} KiB a token; {} tokens in all: {} sequences of {}, or {} of {}",
-      kib, tokens, whole, max_positions, max_sequences, each);
-}
-
-std::string lines_text(const std::vector<std::string>& lines) {
-  return fmt::format("{}", fmt::join(lines, "\n#                      "));
-}
-
-} // namespace
-
-std::string resolved_text(
-    const ServerConfig& config,
-    const CheckpointSummary& checkpoint,
-    const Machine& machine) {
-  const EngineOptions engine = engine_options(config, checkpoint);
-  const DeliveryLimits delivery = delivery_limits(config, checkpoint, machine);
-  return fmt::format(
-      "# Resolved for this checkpoint and machine:\n"
-      "#   model              {} ({}, {} layers{}{})\n"
-      "#   parameters         {}\n"
-      "#   weights            {}\n"
-      "#   memory             {}\n"
-      "#   keys and values    {}\n"
-      "#   max_model_len      {} of {} tokens\n"
-      "#   max_batch_size     {} sequences\n"
-      "#   max_batch_tokens   {}\n"
-      "#   max_queue_tokens   {}\n"
-      "#   io_shards          {}\n"
-      "#   text_threads       {}\n",
-      model_name(config.model.path), checkpoint.model_type, checkpoint.layers,
-      checkpoint.quantization.empty() ? "" : ", " + checkpoint.quantization,
-      checkpoint.adapter.empty() ? "" : ", " + checkpoint.adapter,
-      in_short(checkpoint.parameters), lines_text(checkpoint.weights),
-      checkpoint.memory.text(),
-      room_text(checkpoint, engine.limits.max_sequences),
-      checkpoint.geometry.max_positions, checkpoint.checkpoint_positions,
-      engine.limits.max_sequences, engine.limits.max_step_tokens,
-      delivery.max_queue_tokens, server_options(config, machine).shards,
-      text_threads(config, machine));
 }
 
 } // namespace parallm

@@ -37,10 +37,4 @@ ApiLimits api_limits(
 ModelCard model_card(
     const ServerConfig& config, const CheckpointSummary& checkpoint);
 
-// What was resolved, as lines of TOML comments, for --print-config.
-std::string resolved_text(
-    const ServerConfig& config,
-    const CheckpointSummary& checkpoint,
-    const Machine& machine);
-
 } // namespace parallm

@@ -511,5 +511,36 @@ TEST_F(Load, EndTokensThatNoFileNamesAreNone) {
   EXPECT_TRUE(read_model_facts(folder_.path()).end_tokens.empty());
 }
 
+// The checkpoint of mistral-f32, within one of a model that also sees.
+TEST_F(Load, TellsWhichPartsAreLeftOut) {
+  copy("mistral-f32");
+  folder_.write(
+      "config.json", fmt::format(
+                         R"({{"model_type": "mistral3", "text_config": {}}})",
+                         folder_.read("config.json")));
+  EXPECT_THAT(read_model_facts(folder_.path()).left_out, testing::IsEmpty());
+  change_tensors([](auto& tensors) {
+    const auto half_mib = mx::zeros({1 << 17}, mx::float32);
+    tensors.insert_or_assign("vision_tower.a", half_mib);
+    tensors.insert_or_assign("vision_tower.b.c", half_mib);
+    tensors.insert_or_assign("multi_modal_projector.d", half_mib);
+  });
+  EXPECT_THAT(
+      read_model_facts(folder_.path()).left_out,
+      testing::ElementsAre(
+          "vision_tower, 2 tensors of 1.0 MiB: images are not read",
+          "multi_modal_projector, 1 tensor of 0.5 MiB: images are not read"));
+  EXPECT_EQ(complaint(), "accepted");
+}
+
+TEST_F(Load, TellsThatLayersBehindTheLastAreLeftOut) {
+  copy("deepseek_v3-hub");
+  EXPECT_THAT(
+      read_model_facts(folder_.path()).left_out,
+      testing::ElementsAre(testing::AllOf(
+          testing::StartsWith("model.layers."),
+          HasSubstr(" and above, 3 tensors of 0.0 MiB: guesses "))));
+}
+
 } // namespace
 } // namespace parallm

@@ -124,7 +124,7 @@ TEST(Resolve, AnswersMayTakeAnEighthOfTheMemory) {
       limits.max_job_bytes);
 }
 
-TEST(Resolve, AnAdapterReachesTheRunnerTheFingerprintAndTheOperator) {
+TEST(Resolve, AnAdapterReachesTheRunnerAndTheFingerprint) {
   ServerConfig config = tiny_chat();
   EXPECT_EQ(runner_options(config, {}).adapter, "");
   const auto plain = model_card(config, some_checkpoint());
@@ -135,50 +135,6 @@ TEST(Resolve, AnAdapterReachesTheRunnerTheFingerprintAndTheOperator) {
   EXPECT_EQ(adapted.id, plain.id);
   EXPECT_EQ(plain.adapter, "");
   EXPECT_EQ(adapted.adapter, "tiny-chat-dora");
-  CheckpointSummary checkpoint = some_checkpoint();
-  checkpoint.adapter = "dora of rank 2 in 21 modules";
-  EXPECT_THAT(
-      resolved_text(config, checkpoint, {.cores = 4}),
-      HasSubstr("tiny-chat (llama, 2 layers, dora of rank 2 in 21 modules)"));
-}
-
-TEST(Resolve, ShowsHowManyParametersThereAre) {
-  CheckpointSummary checkpoint = some_checkpoint();
-  const std::pair<size_t, const char*> shown[] = {
-      {52'345, "  52345\n"},
-      {8'390'912, "  8.4 M\n"},
-      {1'235'814'400, "  1.2 B\n"}};
-  for (const auto& [parameters, text] : shown) {
-    checkpoint.parameters = parameters;
-    EXPECT_THAT(
-        resolved_text(tiny_chat(), checkpoint, {.cores = 4}),
-        HasSubstr(std::string("parameters       ") + text));
-  }
-}
-
-TEST(Resolve, ShowsHowManySequencesThereIsRoomFor) {
-  CheckpointSummary checkpoint = some_checkpoint();
-  checkpoint.memory.kv = size_t{1600} * 2048;
-  EXPECT_THAT(
-      resolved_text(tiny_chat(), checkpoint, {.cores = 4}),
-      HasSubstr(
-          "  2.0 KiB a token; 1600 tokens in all: 3 sequences of 512, or 64 of "
-          "25\n"));
-}
-
-TEST(Resolve, ShowsHowWeightsAreKept) {
-  CheckpointSummary checkpoint = some_checkpoint();
-  checkpoint.weights = {"bfloat16: lm_head", "mxfp4: layers 0-1: mlp.up_proj"};
-  EXPECT_THAT(
-      resolved_text(tiny_chat(), checkpoint, {.cores = 4}),
-      HasSubstr("weights            bfloat16: lm_head\n"
-                "#                      mxfp4: layers 0-1: mlp.up_proj\n"));
-}
-
-TEST(Resolve, ShowsWhatItCameTo) {
-  const auto text = resolved_text(tiny_chat(), some_checkpoint(), {.cores = 4});
-  EXPECT_THAT(text, HasSubstr("tiny-chat (llama, 2 layers)"));
-  EXPECT_THAT(text, HasSubstr("512 of 1024 tokens"));
 }
 
 } // namespace

@@ -47,7 +47,40 @@ def test_inspect_counts_the_parameters():
     code, text, _ = run("inspect")
     assert code == 0
     [line] = [line for line in text.splitlines() if "parameters" in line]
-    assert line.split() == ["#", "parameters", "8.4", "M"]
+    assert line.split() == ["parameters", "8.4", "M"]
+
+
+def test_inspect_ends_with_what_serve_ends_with(tmp_path):
+    """What the weights say is told before."""
+    folder = shutil.copytree(TINY, tmp_path / "model")
+    (folder / "tokenizer.json").unlink()
+    code, text, complaint = run("inspect", folder)
+    assert text.splitlines()[-1].startswith("room ")
+    assert code == 66
+    assert (code, complaint) == run("serve", "--port", "0", "--model-path",
+                                    folder)[::2]
+
+
+def test_inspect_tells_of_a_model_that_cannot_chat(tmp_path):
+    folder = shutil.copytree(TINY, tmp_path / "model")
+    (folder / "chat_template.jinja").unlink()
+    code, text, _ = run("inspect", folder)
+    assert code == 0
+    assert text.splitlines()[-1].startswith("chat template      none: ")
+
+
+@pytest.mark.parametrize("flags, code", [
+    (["--numerics", "fast"], 78),
+    (["--max-batch-size", "9", "--max-batch-tokens", "8"], 78),
+    (["--max-model-len", "1000000"], 78),
+    (["--kv-memory", "1"], 71),
+    (["--api-key-file", "no/where"], 66),
+    (["--chat-template", "no/where"], 66)])
+def test_inspect_refuses_the_settings_that_serve_refuses(flags, code):
+    served = run("serve", "--model-path", TINY, "--port", "0", *flags)
+    inspected = run("inspect", TINY, *flags)
+    assert served[0] == inspected[0] == code
+    assert served[2] == inspected[2]
 
 
 # serve opens no port before that: --print-config shares its way there.

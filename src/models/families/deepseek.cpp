@@ -139,8 +139,7 @@ void absorb(
 }
 
 void tidy_experts(Checkpoint& ck, const ArchSpec& spec) {
-  // What guesses a second token ahead lies behind the last layer.
-  drop_layers_from(ck, spec.layers.size());
+  leave_out_layers_from(ck, spec.layers.size(), kGuessesAhead);
   stack_experts(ck, spec, "mlp.", {"gate_proj", "up_proj", "down_proj"});
 }
 

@@ -90,7 +90,7 @@ LayerSpec read_layer(const ConfigJson& json, char part, int width) {
 }
 
 void tidy_experts(Checkpoint& ck, const ArchSpec& spec) {
-  drop_prefix(ck, "mtp."); // guesses a second token ahead
+  leave_out(ck, "mtp", kGuessesAhead);
   for (size_t i = 0; i < spec.layers.size(); ++i) {
     if (const auto* moe = std::get_if<MoeSpec>(&spec.layers[i].feed_forward)) {
       const auto at = fmt::format("backbone.layers.{}.mixer.", i);

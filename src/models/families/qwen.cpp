@@ -119,7 +119,7 @@ void tidy_mixers(Checkpoint& ck, const ArchSpec& spec) {
 }
 
 void tidy_next(Checkpoint& ck, const ArchSpec& spec) {
-  drop_prefix(ck, "mtp."); // guesses a second token ahead
+  leave_out(ck, "mtp", kGuessesAhead);
   const auto names = ck.names();
   if (std::ranges::any_of(names, [](const std::string& name) {
         return name.ends_with(".mlp.experts.0.up_proj.weight");

@@ -8,9 +8,10 @@ namespace parallm {
 namespace {
 
 void keep_text(Checkpoint& ck, const ArchSpec&) {
-  for (const char* part : {"vision_tower.", "multi_modal_projector."}) {
-    drop_prefix(ck, part);
-    drop_prefix(ck, std::string("model.") + part);
+  constexpr auto kWhy = "images are not read";
+  for (const char* part : {"vision_tower", "multi_modal_projector"}) {
+    leave_out(ck, part, kWhy);
+    leave_out(ck, std::string("model.") + part, kWhy);
   }
   rename_prefix(ck, "model.language_model.", "model.");
   rename_prefix(ck, "language_model.", "");

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "base/report.h"
+#include "runtime/resolve.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+// What settings, machine and checkpoint came to, for people. Any thread. They
+// throw StartError (78) for settings that cannot be honoured.
+namespace parallm {
+
+// What the model is made of, what of it is left out, and what it takes of
+// memory.
+std::vector<ReportLine> model_report(
+    const ServerConfig& config, const CheckpointSummary& checkpoint);
+
+// How text gets in and out; without a template, null.
+std::vector<ReportLine> text_report(
+    const ServerConfig& config,
+    const CheckpointSummary& checkpoint,
+    const Tokenizer& tokenizer,
+    const ChatTemplate* chat_template);
+
+// The first, and the limits of the server, as comments of TOML, for
+// --print-config.
+std::string resolved_text(
+    const ServerConfig& config,
+    const CheckpointSummary& checkpoint,
+    const Machine& machine);
+
+} // namespace parallm
