@@ -22,7 +22,7 @@ from mlx_lm.tuner.utils import linear_to_lora_layers, load_adapters
 from mlx_lm.utils import load_model
 
 from goldens.checkpoint import write_json
-from make_goldens import PROMPT_LENGTHS
+from goldens.variant import PROMPT_LENGTHS
 
 SEED = 20261124
 DATA = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data"

@@ -19,16 +19,15 @@ from goldens.checkpoint import write_checkpoint
 from goldens.reference import MOST_ROUNDING, greedy, load, logits, rounding
 from goldens.weights import rng_of
 
-PROMPT_LENGTHS = (1, 7, 39)
 MOST_ATTEMPTS = 100
 VARIANTS = (llama.VARIANTS | dense.VARIANTS | packed.VARIANTS
             | moe.VARIANTS | hybrid.VARIANTS | legacy.VARIANTS)
 
 
-def prompts(name, vocab, attempt):
+def prompts(name, variant, attempt):
     return [rng_of(name, attempt, f"tokens.{i}")
-            .integers(0, vocab, length).tolist()
-            for i, length in enumerate(PROMPT_LENGTHS)]
+            .integers(0, variant.config["vocab_size"], length).tolist()
+            for i, length in enumerate(variant.prompt_lengths)]
 
 
 def goldens_of(folder, variant, asked):
@@ -63,7 +62,7 @@ def make(folder, variant):
     """The first attempt that gives goldens."""
     for attempt in range(MOST_ATTEMPTS):
         write_checkpoint(folder, variant, attempt)
-        asked = prompts(folder.name, variant.config["vocab_size"], attempt)
+        asked = prompts(folder.name, variant, attempt)
         goldens = reference_goldens(folder, variant, attempt, asked)
         if goldens:
             mx.save_safetensors(str(folder / "goldens.safetensors"), goldens)

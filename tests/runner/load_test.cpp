@@ -77,7 +77,7 @@ TEST(InspectCheckpoint, StatesArePartOfThePlan) {
   const auto one = with_sequences(1), three = with_sequences(3);
   EXPECT_TRUE(one.has_states);
   EXPECT_FALSE(inspect_checkpoint({.path = kTinyChat}).has_states);
-  // 4 layers: 3 inputs of 60 + 2 * 8 channels, and 6 * 10 * 16.
+  // 4 layers: 3 inputs of 60 + 2 * 8 channels, and 5 * 12 * 16.
   EXPECT_EQ(one.memory.states, 4u * (3 * 76 + 960) * sizeof(float));
   EXPECT_EQ(three.memory.states, 3 * one.memory.states);
   EXPECT_EQ(three.memory.kv, 0u);

@@ -22,7 +22,7 @@ struct Feed {
 class Decoder {
  public:
   static constexpr int kBlockTokens = 4;
-  static constexpr int kTableBlocks = 27; // 108 positions
+  static constexpr int kTableBlocks = 84; // 336 positions
 
   Decoder(const Model& model, int sequences)
       : model_(model),

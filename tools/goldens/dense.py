@@ -12,12 +12,14 @@ from .variant import Variant, without
 IDS = {"bos_token_id": 1, "eos_token_id": 2}
 TIED = {"tie_word_embeddings": True}
 SMALL = {"num_hidden_layers": 2}  # for files that differ in layout alone
+NINE_HEADS = {
+    "head_dim": 6, "num_attention_heads": 9, "num_key_value_heads": 3}
 
 MINISTRAL3 = IDS | {
     "architectures": ["Ministral3ForCausalLM"], "model_type": "ministral3",
     "hidden_act": "silu", "hidden_size": 40, "intermediate_size": 44,
-    "num_hidden_layers": 4, "num_attention_heads": 6,
-    "num_key_value_heads": 2, "head_dim": 12, "max_position_embeddings": 128,
+    "num_hidden_layers": 4, "num_attention_heads": 5,
+    "num_key_value_heads": 1, "head_dim": 12, "max_position_embeddings": 128,
     "rms_norm_eps": 1e-5, "sliding_window": None,
     "tie_word_embeddings": False, "vocab_size": 71,
     # Queries grow by the logarithm of the 16s that lie behind them.
@@ -57,7 +59,7 @@ GEMMA2 = GEMMA | {
     "attn_logit_softcapping": 3.0, "final_logit_softcapping": 5.0,
     "head_dim": 12, "hidden_act": "gelu_pytorch_tanh",
     "hidden_activation": "gelu_pytorch_tanh", "intermediate_size": 44,
-    "num_attention_heads": 6, "num_key_value_heads": 2,
+    "num_attention_heads": 5, "num_key_value_heads": 1,
     "query_pre_attn_scalar": 10, "sliding_window": 4096}
 GEMMA3 = without(GEMMA, "hidden_act") | {
     "architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_text",
@@ -79,8 +81,8 @@ PHI3 = IDS | {
     "architectures": ["Phi3ForCausalLM"], "model_type": "phi3",
     "attention_bias": False, "hidden_act": "silu", "hidden_size": 36,
     "intermediate_size": 52, "max_position_embeddings": 128,
-    "num_attention_heads": 6, "num_hidden_layers": 4,
-    "num_key_value_heads": 6, "original_max_position_embeddings": 128,
+    "num_attention_heads": 3, "num_hidden_layers": 4,
+    "num_key_value_heads": 3, "original_max_position_embeddings": 128,
     "rms_norm_eps": 1e-5, "rope_scaling": None, "rope_theta": 10000.0,
     "sliding_window": 2047, "tie_word_embeddings": False, "vocab_size": 67}
 
@@ -95,7 +97,7 @@ GLM4 = IDS | {
 
 OLMO2 = IDS | {
     "architectures": ["Olmo2ForCausalLM"], "model_type": "olmo2",
-    "attention_bias": False, "hidden_act": "silu", "hidden_size": 40,
+    "attention_bias": False, "head_dim": 12, "hidden_act": "silu", "hidden_size": 40,
     "intermediate_size": 44, "max_position_embeddings": 128,
     "num_attention_heads": 5, "num_hidden_layers": 4,
     "num_key_value_heads": 5, "rms_norm_eps": 1e-6, "rope_scaling": None,
@@ -118,8 +120,8 @@ GRANITE = IDS | {
     "embedding_multiplier": 6.0, "hidden_act": "silu", "hidden_size": 36,
     "intermediate_size": 52, "logits_scaling": 1.5,
     "max_position_embeddings": 128, "mlp_bias": False,
-    "num_attention_heads": 6, "num_hidden_layers": 4,
-    "num_key_value_heads": 2, "residual_multiplier": 0.7,
+    "num_attention_heads": 3, "num_hidden_layers": 4,
+    "num_key_value_heads": 1, "residual_multiplier": 0.7,
     "rms_norm_eps": 1e-5, "rope_scaling": None, "rope_theta": 10000.0,
     "tie_word_embeddings": True, "vocab_size": 71}
 
@@ -147,8 +149,8 @@ STARCODER2 = IDS | {
     "hidden_act": "gelu_pytorch_tanh", "hidden_size": 36,
     "intermediate_size": 80, "max_position_embeddings": 128,
     "mlp_type": "default", "norm_epsilon": 1e-5, "norm_type": "layer_norm",
-    "num_attention_heads": 6, "num_hidden_layers": 4,
-    "num_key_value_heads": 2, "rope_theta": 100000.0,
+    "num_attention_heads": 3, "num_hidden_layers": 4,
+    "num_key_value_heads": 1, "rope_theta": 100000.0,
     "sliding_window": 4096, "tie_word_embeddings": True, "use_bias": True,
     "vocab_size": 67}
 STABLELM = IDS | {
@@ -171,7 +173,7 @@ GPT_NEOX = IDS | {
 
 SMOLLM3 = IDS | {
     "architectures": ["SmolLM3ForCausalLM"], "model_type": "smollm3",
-    "attention_bias": False, "hidden_act": "silu", "hidden_size": 40,
+    "attention_bias": False, "head_dim": 12, "hidden_act": "silu", "hidden_size": 40,
     "intermediate_size": 44, "layer_types": ["full_attention"] * 5,
     "max_position_embeddings": 128, "max_window_layers": 5,
     "mlp_bias": False, "no_rope_layer_interval": 4,
@@ -199,16 +201,16 @@ MINICPM = IDS | {
     "architectures": ["MiniCPMForCausalLM"], "model_type": "minicpm",
     "dim_model_base": 24, "hidden_act": "silu", "hidden_size": 36,
     "intermediate_size": 52, "max_position_embeddings": 128,
-    "num_attention_heads": 6, "num_hidden_layers": 4,
-    "num_key_value_heads": 6, "rms_norm_eps": 1e-5, "rope_scaling": None,
+    "num_attention_heads": 3, "num_hidden_layers": 4,
+    "num_key_value_heads": 3, "rms_norm_eps": 1e-5, "rope_scaling": None,
     "rope_theta": 10000.0, "scale_depth": 1.4, "scale_emb": 12,
     "tie_word_embeddings": False, "vocab_size": 67}
 INTERNLM3 = IDS | {
     "architectures": ["InternLM3ForCausalLM"], "model_type": "internlm3",
-    "bias": False, "head_dim": 6, "hidden_act": "silu", "hidden_size": 36,
+    "bias": False, "head_dim": 12, "hidden_act": "silu", "hidden_size": 36,
     "intermediate_size": 52, "max_position_embeddings": 128,
-    "num_attention_heads": 6, "num_hidden_layers": 4,
-    "num_key_value_heads": 2, "qkv_bias": False, "rms_norm_eps": 1e-5,
+    "num_attention_heads": 3, "num_hidden_layers": 4,
+    "num_key_value_heads": 1, "qkv_bias": False, "rms_norm_eps": 1e-5,
     "rope_scaling": {"factor": 6.0, "rope_type": "dynamic"},
     "rope_theta": 10000.0, "tie_word_embeddings": False, "vocab_size": 71}
 SEED_OSS = IDS | {
@@ -224,8 +226,8 @@ ERNIE = IDS | {
     "architectures": ["Ernie4_5ForCausalLM"], "model_type": "ernie4_5",
     "compression_ratio": 1.0, "head_dim": 12, "hidden_act": "silu",
     "hidden_size": 40, "intermediate_size": 44,
-    "max_position_embeddings": 128, "num_attention_heads": 6,
-    "num_hidden_layers": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-5,
+    "max_position_embeddings": 128, "num_attention_heads": 5,
+    "num_hidden_layers": 4, "num_key_value_heads": 1, "rms_norm_eps": 1e-5,
     "rope_scaling": None, "rope_theta": 500000.0,
     "tie_word_embeddings": True, "use_bias": False, "vocab_size": 67}
 
@@ -253,7 +255,7 @@ def longrope(kind, pairs, **more):
 
 VARIANTS = {
     "ministral3": Variant(MINISTRAL3),
-    "ministral3-layer-types": Variant(MINISTRAL3 | TIED | {
+    "ministral3-layer-types": Variant(MINISTRAL3 | NINE_HEADS | TIED | {
         "sliding_window": 5, "layer_types": [
             "sliding_attention", "full_attention", "sliding_attention",
             "sliding_attention"]}),
@@ -278,7 +280,7 @@ VARIANTS = {
     "qwen3-hub": Variant(QWEN3 | SMALL | TIED, layout=hub.with_tied_head),
     "gemma": Variant(GEMMA),
     "gemma2": Variant(GEMMA2),
-    "gemma2-window": Variant(GEMMA2 | {"sliding_window": 6}),
+    "gemma2-window": Variant(GEMMA2 | NINE_HEADS | {"sliding_window": 6}),
     "gemma3_text": Variant(GEMMA3, layout=hub.without_head),
     "gemma3_text-untied": Variant(GEMMA3 | {
         "num_hidden_layers": 5, "num_key_value_heads": 3,
@@ -295,17 +297,15 @@ VARIANTS = {
     "phi3": Variant(PHI3),
     "phi3-window": Variant(PHI3 | {"sliding_window": 6}),
     "phi3-longrope": Variant(PHI3 | longrope(
-        "type", 3, original_max_position_embeddings=32,
+        "type", 6, original_max_position_embeddings=32,
         sliding_window=262144)),
     "phi3-longrope-partial": Variant(PHI3 | TIED | longrope(
-        "type", 3, original_max_position_embeddings=32, hidden_size=48,
-        intermediate_size=40, num_key_value_heads=2,
+        "type", 6, original_max_position_embeddings=32, hidden_size=48,
+        intermediate_size=40, num_key_value_heads=1,
         partial_rotary_factor=0.75, sliding_window=262144)),
     "glm4": Variant(GLM4),
     "olmo2": Variant(OLMO2),
-    "olmo2-grouped": Variant(OLMO2 | {
-        "hidden_size": 36, "num_attention_heads": 6,
-        "num_key_value_heads": 2}),
+    "olmo2-grouped": Variant(OLMO2 | NINE_HEADS),
     "olmo3": Variant(OLMO3),
     "granite": Variant(GRANITE),
     "granite-untied-biases": Variant(GRANITE | {
@@ -345,7 +345,7 @@ VARIANTS = {
         "sliding_window": None, "sliding_window_pattern": None}),
     "minicpm": Variant(MINICPM),
     "minicpm-longrope": Variant(MINICPM | longrope(
-        "rope_type", 3, num_key_value_heads=2)),
+        "rope_type", 6, num_key_value_heads=1)),
     "minicpm-hub": Variant(MINICPM | SMALL, layout=hub.without_head),
     "internlm3": Variant(INTERNLM3),
     "internlm3-biases": Variant(INTERNLM3 | TIED | {
@@ -358,6 +358,6 @@ VARIANTS = {
     "seed_oss-hub": Variant(
         SEED_OSS | SMALL | TIED, layout=hub.with_tied_head),
     "ernie4_5": Variant(ERNIE),
-    "ernie4_5-biases": Variant(
-        ERNIE | {"use_bias": True, "tie_word_embeddings": False}),
+    "ernie4_5-biases": Variant(ERNIE | NINE_HEADS | {
+        "use_bias": True, "tie_word_embeddings": False}),
 }

@@ -32,8 +32,8 @@ LFM2 = IDS | {
     "conv_bias": False, "conv_dim": 36, "conv_dim_out": 36,
     "full_attn_idxs": [2, 4], "hidden_size": 36,
     "max_position_embeddings": 128, "norm_eps": 1e-5,
-    "num_attention_heads": 6, "num_heads": 6, "num_hidden_layers": 5,
-    "num_key_value_heads": 2, "rope_theta": 1000000.0, "use_pos_enc": True,
+    "num_attention_heads": 3, "num_heads": 3, "num_hidden_layers": 5,
+    "num_key_value_heads": 1, "rope_theta": 1000000.0, "use_pos_enc": True,
     "vocab_size": 67}
 
 NEMOTRON_H = IDS | {
@@ -80,10 +80,10 @@ GRANITE_DENSE = GRANITE_HYBRID | {
 
 MAMBA2 = IDS | {
     "architectures": ["Mamba2ForCausalLM"], "model_type": "mamba2",
-    "chunk_size": 256, "conv_kernel": 4, "expand": 2, "head_dim": 10,
+    "chunk_size": 256, "conv_kernel": 4, "expand": 2, "head_dim": 12,
     "hidden_act": "silu", "hidden_size": 30, "intermediate_size": 60,
     "layer_norm_epsilon": 1e-5, "n_groups": 1, "norm_before_gate": True,
-    "num_heads": 6, "num_hidden_layers": 4, "residual_in_fp32": True,
+    "num_heads": 5, "num_hidden_layers": 4, "residual_in_fp32": True,
     "rms_norm": True, "state_size": 8, "tie_word_embeddings": False,
     "time_step_limit": [0.0, math.inf], "time_step_rank": 2,
     "use_bias": False, "use_conv_bias": True, "vocab_size": 67}
@@ -134,11 +134,13 @@ VARIANTS = {
         "layer_types": ["attention"] * 2, "num_hidden_layers": 2,
         "position_embedding_type": "rope"}, layout=hub.granitemoehybrid),
     "mamba2": Variant(MAMBA2),
+    # Longer than the 256 tokens that mlx-lm scans at once, whatever chunk_size.
     "mamba2-clipped": Variant(MAMBA2 | {
         "time_step_limit": [0.05, 0.3], "tie_word_embeddings": True,
-        "use_bias": True}),
+        "use_bias": True}, prompt_lengths=(1, 7, 270)),
     # Corrected: mlx-lm takes the norm of all groups at once.
-    "mamba2-groups": Variant(MAMBA2 | {"n_groups": 2}),
+    "mamba2-groups": Variant(MAMBA2 | {
+        "head_dim": 4, "num_heads": 15, "n_groups": 3}),
     "mamba2-hub": Variant(MAMBA2 | {
         # As transformers writes infinity, which JSON lacks.
         "time_step_limit": [0.0, {"__float__": "Infinity"}],

@@ -11,9 +11,9 @@ from .variant import Variant, without
 MIXTRAL = IDS | {
     "architectures": ["MixtralForCausalLM"], "model_type": "mixtral",
     "hidden_act": "silu", "hidden_size": 36, "intermediate_size": 18,
-    "max_position_embeddings": 128, "num_attention_heads": 6,
+    "max_position_embeddings": 128, "num_attention_heads": 3,
     "num_experts_per_tok": 2, "num_hidden_layers": 4,
-    "num_key_value_heads": 2, "num_local_experts": 5, "rms_norm_eps": 1e-5,
+    "num_key_value_heads": 1, "num_local_experts": 5, "rms_norm_eps": 1e-5,
     "rope_theta": 1000000.0, "sliding_window": None,
     "tie_word_embeddings": False, "vocab_size": 67}
 
@@ -21,8 +21,8 @@ QWEN2_MOE = QWEN2 | {
     "architectures": ["Qwen2MoeForCausalLM"], "model_type": "qwen2_moe",
     "decoder_sparse_step": 1, "hidden_size": 36, "mlp_only_layers": [],
     "moe_intermediate_size": 12, "norm_topk_prob": False,
-    "num_attention_heads": 6, "num_experts": 6, "num_experts_per_tok": 2,
-    "num_key_value_heads": 6, "shared_expert_intermediate_size": 20}
+    "num_attention_heads": 9, "num_experts": 6, "num_experts_per_tok": 2,
+    "num_key_value_heads": 3, "shared_expert_intermediate_size": 20}
 QWEN3_MOE = QWEN3 | {
     "architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe",
     "decoder_sparse_step": 1, "mlp_only_layers": [],
@@ -33,10 +33,10 @@ OLMOE = IDS | {
     "architectures": ["OlmoeForCausalLM"], "model_type": "olmoe",
     "clip_qkv": None, "hidden_act": "silu", "hidden_size": 36,
     "intermediate_size": 12, "max_position_embeddings": 128,
-    "head_dim": 10, "norm_topk_prob": False, "num_attention_heads": 6,
+    "head_dim": 10, "norm_topk_prob": False, "num_attention_heads": 5,
     "num_experts": 7,
     "num_experts_per_tok": 3, "num_hidden_layers": 4,
-    "num_key_value_heads": 2, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+    "num_key_value_heads": 1, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
     "tie_word_embeddings": False, "vocab_size": 67}
 
 PHIMOE = IDS | {
@@ -44,14 +44,16 @@ PHIMOE = IDS | {
     "attention_bias": True, "hidden_act": "silu", "hidden_size": 36,
     "input_jitter_noise": 0.01, "intermediate_size": 18,
     "lm_head_bias": True, "max_position_embeddings": 128,
-    "num_attention_heads": 6, "num_experts_per_tok": 2,
-    "num_hidden_layers": 4, "num_key_value_heads": 2,
+    "num_attention_heads": 3, "num_experts_per_tok": 2,
+    "num_hidden_layers": 4, "num_key_value_heads": 1,
     "num_local_experts": 5, "original_max_position_embeddings": 32,
     "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
     "rope_scaling": {
-        "long_factor": [1.1, 2.3, 5.2], "long_mscale": 1.3,
+        "long_factor": [1.1, 1.5, 2.3, 3.6, 5.2, 7.5],
+        "long_mscale": 1.3,
         "original_max_position_embeddings": 32,
-        "short_factor": [1.0, 1.05, 1.1], "short_mscale": 1.2,
+        "short_factor": [1.0, 1.05, 1.1, 1.15, 1.2, 1.25],
+        "short_mscale": 1.2,
         "type": "longrope"},
     # Wide enough that a second expert often shares the first one's weight.
     "router_jitter_noise": 0.3, "sliding_window": 131072,
@@ -70,10 +72,9 @@ GPT_OSS = IDS | {
         "original_max_position_embeddings": 32, "rope_type": "yarn"},
     "rope_theta": 1000, "sliding_window": 6, "swiglu_limit": 7.0,
     "tie_word_embeddings": False, "vocab_size": 67}
-PACKED_GPT_OSS = GPT_OSS | SMALL | {
-    "head_dim": 16, "hidden_size": 64, "intermediate_size": 32,
-    "layer_types": ["sliding_attention", "full_attention"],
-    "num_attention_heads": 4}
+PACKED_GPT_OSS = GPT_OSS | {
+    "head_dim": 32, "hidden_size": 64, "intermediate_size": 32,
+    "num_attention_heads": 3}
 
 DEEPSEEK_V2 = IDS | {
     "architectures": ["DeepseekV2ForCausalLM"], "model_type": "deepseek_v2",
@@ -130,8 +131,10 @@ VARIANTS = {
     "qwen2_moe": Variant(QWEN2_MOE, mx.float16),
     "qwen2_moe-hub": Variant(QWEN2_MOE | SMALL, layout=hub.experts_apart),
     "qwen3_moe": Variant(QWEN3_MOE, mx.float16),
-    "qwen3_moe-some-dense": Variant(QWEN3_MOE | TIED | {
-        "decoder_sparse_step": 2, "mlp_only_layers": [1],
+    # Corrected: mlx-lm passes over the window. Some layers are dense.
+    "qwen3_moe-window": Variant(QWEN3_MOE | TIED | {
+        "use_sliding_window": True, "max_window_layers": 0,
+        "sliding_window": 7, "decoder_sparse_step": 2, "mlp_only_layers": [1],
         "norm_topk_prob": False, "num_experts": 6,
         "num_hidden_layers": 5}, mx.float16),
     "qwen3_moe-hub": Variant(QWEN3_MOE | SMALL, layout=hub.experts_apart),
@@ -139,15 +142,17 @@ VARIANTS = {
     "olmoe-hub": Variant(
         OLMOE | SMALL | {"norm_topk_prob": True}, layout=hub.experts_apart),
     "phimoe": Variant(PHIMOE, mx.float16),
-    "phimoe-plain-rope": Variant(PHIMOE | {
-        "rope_scaling": None, "router_jitter_noise": 0.01}, mx.float16),
+    "phimoe-window": Variant(PHIMOE | {
+        "rope_scaling": None, "router_jitter_noise": 0.01,
+        "sliding_window": 6}, mx.float16),
     "phimoe-hub": Variant(PHIMOE | SMALL, mx.float16, layout=hub.w_experts),
     "gpt_oss": Variant(GPT_OSS, mx.float16),
     # Corrected: mlx-lm rounds the ends of yarn's ramp in any case.
     "gpt_oss-untruncated": Variant(GPT_OSS | {
         "rope_scaling": GPT_OSS["rope_scaling"] | {"truncate": False}},
         mx.float16),
-    "gpt_oss-hub": Variant(PACKED_GPT_OSS | {
+    "gpt_oss-hub": Variant(PACKED_GPT_OSS | SMALL | {
+        "layer_types": ["sliding_attention", "full_attention"],
         "quantization_config": {
             "modules_to_not_convert": [
                 "model.layers.*.self_attn", "model.layers.*.mlp.router",

@@ -1,4 +1,6 @@
 """Quantised checkpoints: all widths, group sizes and modes."""
+import itertools
+
 import mlx.core as mx
 
 from .dense import QWEN3, SMALL, TIED
@@ -8,9 +10,6 @@ from .variant import Variant
 NARROW = QWEN3 | SMALL | {
     "head_dim": 16, "hidden_size": 64, "intermediate_size": 64,
     "num_attention_heads": 4}
-WIDE = NARROW | {
-    "head_dim": 32, "hidden_size": 128, "intermediate_size": 128,
-    "num_hidden_layers": 1}
 SPARSE = QWEN3_MOE | SMALL | {
     "head_dim": 16, "hidden_size": 64, "intermediate_size": 64,
     "moe_intermediate_size": 32, "num_attention_heads": 4}
@@ -21,6 +20,9 @@ LATENT = DEEPSEEK_V3 | SMALL | {
     "qk_nope_head_dim": 32, "v_head_dim": 16}
 
 AFFINE8 = {"group_size": 64, "bits": 8}
+AFFINE8_32 = {"group_size": 32, "bits": 8}
+ATTENTION = [f"self_attn.{matrix}_proj" for matrix in "qkvo"]
+MLP = [f"mlp.{matrix}_proj" for matrix in ("gate", "up", "down")]
 
 
 def quantized(config, bits, group_size, mode="affine", dtype=mx.bfloat16,
@@ -35,13 +37,26 @@ def of_layers(config, block, *paths):
             for i in range(config["num_hidden_layers"]) for path in paths}
 
 
+def of_all_bits(group_size, others, heads, head_dim):
+    """Attention and feed-forward networks in turns have each number of bits;
+    embeddings and head have `others`."""
+    config = QWEN3 | {
+        "head_dim": head_dim, "hidden_size": group_size,
+        "intermediate_size": group_size, "num_attention_heads": heads}
+    bits = itertools.cycle((2, 3, 4, 5, 6, 8))
+    blocks = {}
+    for i in range(config["num_hidden_layers"]):
+        for paths in (ATTENTION, MLP):
+            block = {"group_size": group_size, "bits": next(bits)}
+            blocks |= {f"model.layers.{i}.{path}": block for path in paths}
+    return quantized(config, others, group_size, **blocks)
+
+
 VARIANTS = {
-    "qwen3-2bit-64": quantized(NARROW, 2, 64),
-    "qwen3-3bit-128": quantized(WIDE, 3, 128),
+    "qwen3-affine-32": of_all_bits(32, others=3, heads=3, head_dim=32),
+    "qwen3-affine-64": of_all_bits(64, others=5, heads=3, head_dim=64),
+    "qwen3-affine-128": of_all_bits(128, others=6, heads=4, head_dim=32),
     "qwen3-4bit-32-tied": quantized(NARROW | TIED, 4, 32),
-    "qwen3-5bit-64": quantized(NARROW, 5, 64),
-    "qwen3-6bit-128": quantized(WIDE, 6, 128),
-    "qwen3-8bit-32": quantized(NARROW, 8, 32),
     "qwen3-mxfp4": quantized(NARROW, 4, 32, "mxfp4"),
     "qwen3-nvfp4-tied": quantized(NARROW | TIED, 4, 16, "nvfp4"),
     "qwen3-mxfp8": quantized(NARROW, 8, 32, "mxfp8"),
@@ -57,10 +72,10 @@ VARIANTS = {
         "model.layers.1.self_attn.k_proj": {"group_size": 32, "bits": 3}}),
     "qwen3_moe-4bit": quantized(
         SPARSE, 4, 32, **of_layers(SPARSE, AFFINE8, "mlp.gate")),
+    # In 16 bits some token visits another expert, whatever is drawn.
     "gpt_oss-mxfp4": quantized(
-        PACKED_GPT_OSS, 4, 32, "mxfp4", mx.float16, **{
+        PACKED_GPT_OSS, 4, 32, "mxfp4", mx.float32, **{
             "lm_head": AFFINE8, "model.embed_tokens": AFFINE8},
-        **of_layers(PACKED_GPT_OSS, AFFINE8, "mlp.router", *(
-            f"self_attn.{matrix}_proj" for matrix in "qkvo"))),
+        **of_layers(PACKED_GPT_OSS, AFFINE8_32, "mlp.router", *ATTENTION)),
     "deepseek_v3-4bit": quantized(LATENT, 4, 32, dtype=mx.float16),
 }

@@ -29,8 +29,10 @@ ArchSpec read_mixtral(const ConfigJson& json) {
   return spec;
 }
 
+// Likewise.
 ArchSpec read_phimoe(const ConfigJson& json) {
   ArchSpec spec = read_llama(json);
+  slide_except(spec, json, 0);
   spec.norm.kind = NormKind::kLayer;
   spec.norm.bias = true;
   spec.head_bias = true;
