@@ -132,8 +132,17 @@ def tsan(count, folder):
     programs("tsan", count, folder)
 
 
+def models_table(count, folder):
+    """docs/MODELS.md against the report that the golden tests have left."""
+    report = folder / "release-models_test.xml"
+    if report.exists():
+        count.add(run([sys.executable, "tools/models_table.py", "--check",
+                       str(report)], None, "release/models_table"))
+
+
 def release(count, folder):
     programs("release", count, folder)
+    models_table(count, folder)
     for suite in ("server", "builtin_models"):
         report = folder / f"{suite}.xml"
         count.add(run([sys.executable, "-m", "pytest", "-q",

@@ -16,7 +16,7 @@ def windows(config):
             return [window] * layers
         case "gemma2":
             return [None if i % 2 else window for i in range(layers)]
-        case "qwen2" | "qwen3" | "qwen3_moe":
+        case "qwen2" | "qwen2_moe" | "qwen3" | "qwen3_moe":
             full = (config["max_window_layers"]
                     if config["use_sliding_window"] else layers)
             return [window if i >= full else None for i in range(layers)]
