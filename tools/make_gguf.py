@@ -21,7 +21,8 @@ from goldens.weights import rng_of
 
 DATA = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data"
 COPIES = ("llama-f32", "llama-f16-tied", "llama-bf16-biases",
-          "llama-llama3-rope", "llama-linear-rope", "qwen2", "qwen3-f32")
+          "llama-llama3-rope", "llama-linear-rope", "qwen2", "qwen3-f32",
+          "mixtral", "qwen2_moe", "qwen3_moe")
 ALIGNMENT = 32
 TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7,
          "Q8_0": 8, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14, "BF16": 30}
@@ -36,6 +37,16 @@ LAYER_MODULES = {
     "self_attn.k_norm": "attn_k_norm", "post_attention_layernorm": "ffn_norm",
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down"}
+for experts in ("mlp", "block_sparse_moe"):
+    LAYER_MODULES |= {
+        f"{experts}.gate": "ffn_gate_inp",
+        f"{experts}.shared_expert_gate": "ffn_gate_inp_shexp"}
+    for part in ("gate", "up", "down"):
+        LAYER_MODULES |= {
+            f"{experts}.switch_mlp.{part}_proj": f"ffn_{part}_exps",
+            f"{experts}.shared_expert.{part}_proj": f"ffn_{part}_shexp"}
+ARCHITECTURES = {"mixtral": "llama", "qwen2_moe": "qwen2moe",
+                 "qwen3_moe": "qwen3moe"}
 
 
 def gguf_name(name):
@@ -163,12 +174,12 @@ BLOCKS = {"Q4_0": (32, q4_0), "Q4_1": (32, q4_1), "Q5_0": (32, q5_0),
 
 
 def draw(kind, shape, spread, rng):
-    """Bytes of a file, and the numbers (N, K)."""
+    """Bytes of a file, and the numbers, (N, K) or (X, N, K)."""
     if kind == "F32":
         numbers = (1 + 0.2 * rng.standard_normal(shape)).astype(np.float32)
         return numbers.tobytes(), numbers
     size, blocks = BLOCKS[kind]
-    count = shape[0] * shape[1] // size
+    count = np.prod(shape) // size
     parts, numbers = blocks(rng, count, spread)
     return (np.concatenate(parts, axis=1).tobytes(),
             numbers.astype(np.float32).reshape(shape))
@@ -212,8 +223,26 @@ def write_gguf(path, metadata, tensors):
 
 # -- a model ----------------------------------------------------------------
 
+def is_router(name):
+    return name.endswith((".mlp.gate.weight", ".block_sparse_moe.gate.weight"))
+
+
+def architecture_of(config):
+    return ARCHITECTURES.get(config["model_type"], config["model_type"])
+
+
+def sizes_of_experts(config):
+    keys = {"num_experts": "expert_count",
+            "num_local_experts": "expert_count",
+            "num_experts_per_tok": "expert_used_count",
+            "moe_intermediate_size": "expert_feed_forward_length",
+            "shared_expert_intermediate_size":
+                "expert_shared_feed_forward_length"}
+    return {keys[key]: config[key] for key in keys if key in config}
+
+
 def metadata_of(config, vocabulary):
-    name = config["model_type"]
+    name = architecture_of(config)
     heads = config["num_attention_heads"]
     head_dim = config.get("head_dim") or config["hidden_size"] // heads
     sizes = {
@@ -225,7 +254,7 @@ def metadata_of(config, vocabulary):
         "attention.head_count_kv": config["num_key_value_heads"],
         "attention.key_length": head_dim,
         "attention.value_length": head_dim,
-        "rope.dimension_count": head_dim}
+        "rope.dimension_count": head_dim} | sizes_of_experts(config)
     made = {"general.architecture": (STRING, name),
             "general.name": (STRING, "random"),
             "general.alignment": (UINT32, ALIGNMENT)}
@@ -260,7 +289,8 @@ def neighbours(rows, heads):
 
 def in_order_of_gguf(name, rows, config):
     """A model of rope_traditional has neighbours already."""
-    if config["model_type"] == "llama" and not config.get("rope_traditional"):
+    apart = not config.get("rope_traditional")
+    if architecture_of(config) == "llama" and apart:
         if ".q_proj." in name:
             return neighbours(rows, config["num_attention_heads"])
         if ".k_proj." in name:
@@ -269,9 +299,11 @@ def in_order_of_gguf(name, rows, config):
 
 
 def tensor_of(name, array, config):
-    """As converters write it: vectors in float32."""
-    kind = {mx.float32: "F32", mx.float16: "F16", mx.bfloat16: "BF16"}[
-        array.dtype] if array.ndim == 2 else "F32"
+    """As converters write it: in float32 vectors and what gates experts."""
+    if name.endswith("shared_expert_gate.weight"):
+        array = array.flatten()
+    kind = "F32" if array.ndim == 1 or is_router(name) else {
+        mx.float32: "F32", mx.float16: "F16", mx.bfloat16: "BF16"}[array.dtype]
     if kind == "F32":
         rows = np.array(array.astype(mx.float32))
     else:
@@ -316,26 +348,47 @@ def byte_level_vocabulary(source):
             STRING, (source / "chat_template.jinja").read_text())}
 
 
+EXPERTS = {
+    "mixtral": {"head_dim": 64, "num_local_experts": 3,
+                "num_experts_per_tok": 2, "num_hidden_layers": 1},
+    "qwen3_moe": {"num_experts": 3, "num_experts_per_tok": 2,
+                  "moe_intermediate_size": 64, "norm_topk_prob": True,
+                  "decoder_sparse_step": 1, "mlp_only_layers": []}}
+
+
 def packed_config(model_type):
     return {"model_type": model_type, "hidden_size": 256,
             "intermediate_size": 256, "num_hidden_layers": 2,
             "num_attention_heads": 4, "num_key_value_heads": 2,
             "head_dim": 32, "max_position_embeddings": 128,
             "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "vocab_size": 67,
-            "tie_word_embeddings": False}
+            "tie_word_embeddings": False} | EXPERTS.get(model_type, {})
+
+
+def shapes_of_mlp(config):
+    width = config["hidden_size"]
+    inner = config.get("moe_intermediate_size", config["intermediate_size"])
+    count = config.get("num_experts", config.get("num_local_experts"))
+    if count is None:
+        return {"mlp.gate_proj": (inner, width), "mlp.up_proj": (inner, width),
+                "mlp.down_proj": (width, inner)}
+    at = "block_sparse_moe" if config["model_type"] == "mixtral" else "mlp"
+    return {f"{at}.gate": (count, width),
+            f"{at}.switch_mlp.gate_proj": (count, inner, width),
+            f"{at}.switch_mlp.up_proj": (count, inner, width),
+            f"{at}.switch_mlp.down_proj": (count, width, inner)}
 
 
 def shapes_of(config):
-    width, inner = config["hidden_size"], config["intermediate_size"]
+    width = config["hidden_size"]
     q = config["num_attention_heads"] * config["head_dim"]
     kv = config["num_key_value_heads"] * config["head_dim"]
     layer = {"input_layernorm": (width,), "self_attn.q_proj": (q, width),
              "self_attn.k_proj": (kv, width), "self_attn.v_proj": (kv, width),
              "self_attn.o_proj": (width, q),
-             "post_attention_layernorm": (width,),
-             "mlp.gate_proj": (inner, width), "mlp.up_proj": (inner, width),
-             "mlp.down_proj": (width, inner)}
-    if config["model_type"] == "qwen3":
+             "post_attention_layernorm": (width,)}
+    layer |= shapes_of_mlp(config)
+    if config["model_type"].startswith("qwen3"):
         layer |= {f"self_attn.{x}_norm": (config["head_dim"],) for x in "qk"}
     shapes = {"model.embed_tokens": (config["vocab_size"], width),
               "model.norm": (width,), "lm_head": (config["vocab_size"], width)}
@@ -347,9 +400,9 @@ def shapes_of(config):
 
 def kind_of(name, shape, kinds):
     """The types go round; rows of 128 have no room for a block of 256."""
-    if len(shape) == 1:
+    if len(shape) == 1 or is_router(name):
         return "F32"
-    fitting = [kind for kind in kinds if shape[1] % BLOCKS[kind][0] == 0]
+    fitting = [kind for kind in kinds if shape[-1] % BLOCKS[kind][0] == 0]
     number = int(name.split(".")[2]) if name.startswith("model.layers") else 0
     return fitting[(sum(name.encode()) + number) % len(fitting)]
 
@@ -364,7 +417,7 @@ def pack(name, model_type, kinds, folder):
         # The blocks are random: what they mean is in the file's order.
         heads = {".q_proj.": 4, ".k_proj.": 2}
         for part, count in heads.items():
-            if part in key and model_type == "llama":
+            if part in key and architecture_of(config) == "llama":
                 rows = rows.reshape(count, -1, 2, shape[1]).swapaxes(
                     1, 2).reshape(shape)
         numbers[key] = mx.array(np.ascontiguousarray(rows))
@@ -396,6 +449,8 @@ def main(folder):
     pack("packed-q5", "llama", ("Q5_0", "Q5_1", "Q5_K"), folder)
     pack("packed-qwen3", "qwen3", ("Q8_0", "Q4_K", "Q4_0"), folder)
     pack("packed-q6k", "llama", ("Q6_K", "Q8_0"), folder)
+    pack("packed-mixtral", "mixtral", ("Q4_0", "Q5_K", "Q8_0"), folder)
+    pack("packed-qwen3_moe", "qwen3_moe", ("Q8_0", "Q4_K", "Q5_0"), folder)
 
 
 if __name__ == "__main__":

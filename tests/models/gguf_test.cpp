@@ -12,6 +12,7 @@
 #include "models/model_config.h"
 #include "tests/support/arrays.h"
 #include "tests/support/decoder.h"
+#include "tests/support/gguf_bytes.h"
 #include "tests/support/temporary_folder.h"
 
 // The files of tests/data/gguf (tools/make_gguf.py).
@@ -73,8 +74,11 @@ INSTANTIATE_TEST_SUITE_P(
         "llama-bf16-biases",
         "llama-llama3-rope",
         "llama-linear-rope",
+        "mixtral",
         "qwen2",
-        "qwen3-f32"));
+        "qwen2_moe",
+        "qwen3-f32",
+        "qwen3_moe"));
 
 float error_of(const std::string& name) {
   const auto path = kData / "gguf" / (name + ".safetensors");
@@ -94,6 +98,11 @@ TEST(Gguf, HasTheLogitsOfMlxLmOnTheNumbersThatItsBlocksStandFor) {
   EXPECT_LT(error_of("packed-llama"), 2e-5f);
   EXPECT_LT(error_of("packed-qwen3"), 2e-5f);
   EXPECT_LT(error_of("packed-q5"), 2e-5f);
+}
+
+TEST(Gguf, HasTheLogitsOfMlxLmOnPackedExperts) {
+  EXPECT_LT(error_of("packed-mixtral"), 2e-5f);
+  EXPECT_LT(error_of("packed-qwen3_moe"), 2e-5f);
 }
 
 // Q6_K is not the same number for number (gguf_blocks.h).
@@ -117,22 +126,43 @@ TEST(Gguf, StaysPacked) {
       "affine-5bit");
 }
 
-TEST(Gguf, WithoutATensorIsRefusedByName) {
+// What is said of a file whose bytes have been changed in one place.
+std::string complaint(
+    const std::string& name, const std::string& from, const std::string& to) {
   TemporaryFolder folder;
-  std::ifstream in(file("llama-f32"), std::ios::binary);
+  std::ifstream in(file(name), std::ios::binary);
   std::string bytes{std::istreambuf_iterator<char>(in), {}};
-  const std::string name = "blk.1.ffn_up.weight";
-  bytes.replace(bytes.find(name), name.size(), "blk.7.ffn_up.weight");
+  bytes.replace(bytes.find(from), from.size(), to);
   folder.write("model.gguf", bytes);
   try {
     load_model(folder.path());
-    FAIL() << "loaded";
   } catch (const StartError& error) {
-    EXPECT_THAT(
-        error.what(),
-        HasSubstr("model.gguf: tensor model.layers.1.mlp.up_proj.weight is "
-                  "missing"));
+    return error.what();
   }
+  return "nothing";
+}
+
+TEST(Gguf, WithoutATensorIsRefusedByName) {
+  EXPECT_THAT(
+      complaint("llama-f32", "blk.1.ffn_up.weight", "blk.7.ffn_up.weight"),
+      HasSubstr("model.gguf: tensor model.layers.1.mlp.up_proj.weight is "
+                "missing"));
+}
+
+std::string counted(const std::string& setting, uint32_t count) {
+  return setting + raw(uint32_t{4}) + raw(count); // 4: uint32
+}
+
+TEST(Gguf, RefusesAnotherNumberOfExpertsThanItsTensorsHave) {
+  const std::string setting = "qwen3moe.expert_count";
+  EXPECT_THAT(
+      complaint("qwen3_moe", counted(setting, 5), counted(setting, 6)),
+      HasSubstr("model.layers.0.mlp.gate.weight has shape (5, 40), expected "
+                "(6, 40)"));
+  EXPECT_THAT(
+      complaint("packed-qwen3_moe", counted(setting, 3), counted(setting, 2)),
+      HasSubstr("model.layers.0.mlp.gate.weight has shape (3, 256), expected "
+                "(2, 256)"));
 }
 
 } // namespace

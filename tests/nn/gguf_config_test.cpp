@@ -52,6 +52,12 @@ std::string complaint_with(const std::string& key, const GgufValue& value) {
   return complaint([&](GgufFile& file) { file.metadata[key] = value; });
 }
 
+ConfigJson config_with(std::map<std::string, GgufValue> metadata) {
+  auto file = llama();
+  file.metadata.merge(metadata);
+  return gguf_config(file);
+}
+
 TEST(GgufConfig, SaysWhatConfigJsonWould) {
   const auto config = gguf_config(llama());
   EXPECT_EQ(config.text("model_type"), "llama");
@@ -76,16 +82,91 @@ TEST(GgufConfig, SaysHowEachModuleIsPacked) {
   EXPECT_FALSE(block.has("lm_head"));
 }
 
+GgufFile qwen3moe() {
+  GgufFile file = llama();
+  std::map<std::string, GgufValue> metadata;
+  for (const auto& [key, value] : file.metadata) {
+    metadata[key.starts_with("llama.") ? "qwen3moe" + key.substr(5) : key] =
+        value;
+  }
+  metadata["general.architecture"] = "qwen3moe";
+  metadata["qwen3moe.expert_count"] = int64_t{8};
+  metadata["qwen3moe.expert_used_count"] = int64_t{2};
+  metadata["qwen3moe.expert_feed_forward_length"] = int64_t{32};
+  file.metadata = metadata;
+  return file;
+}
+
+TEST(GgufConfig, SaysWhatConfigJsonWouldOfExperts) {
+  const auto qwen = gguf_config(qwen3moe());
+  EXPECT_EQ(qwen.text("model_type"), "qwen3_moe");
+  EXPECT_EQ(qwen.integer("num_experts", 0), 8);
+  EXPECT_EQ(qwen.integer("num_experts_per_tok", 0), 2);
+  EXPECT_EQ(qwen.integer("moe_intermediate_size", 0), 32);
+  EXPECT_TRUE(qwen.flag_or("norm_topk_prob", false));
+  const auto mixtral = config_with(
+      {{"llama.expert_count", int64_t{8}},
+       {"llama.expert_used_count", int64_t{3}}});
+  EXPECT_EQ(mixtral.text("model_type"), "mixtral");
+  EXPECT_EQ(mixtral.integer("num_local_experts", 0), 8);
+  EXPECT_EQ(mixtral.integer("num_experts_per_tok", 0), 3);
+  const auto none = config_with(
+      {{"llama.expert_count", int64_t{0}},
+       {"llama.expert_used_count", int64_t{0}}});
+  EXPECT_EQ(none.text("model_type"), "llama");
+}
+
+TEST(GgufConfig, RefusesWhatCannotBeOfExperts) {
+  const auto with = [](const std::string& key, const GgufValue& value) {
+    GgufFile file = qwen3moe();
+    file.metadata[key] = value;
+    return complaint([&](GgufFile& changed) { changed = file; });
+  };
+  EXPECT_THAT(
+      with("qwen3moe.expert_used_count", int64_t{9}),
+      HasSubstr("qwen3moe.expert_used_count is 9, expected 1 to 8"));
+  EXPECT_THAT(
+      with("qwen3moe.expert_count", int64_t{0}),
+      HasSubstr("qwen3moe.expert_count is missing or 0, but"));
+  EXPECT_THAT(
+      with("qwen3moe.expert_shared_feed_forward_length", int64_t{32}),
+      HasSubstr("expert_shared_feed_forward_length is not a known setting"));
+  EXPECT_THAT(
+      with("qwen3moe.expert_weights_scale", 2.0),
+      HasSubstr("expert_weights_scale is not a known setting"));
+  EXPECT_THAT(
+      with("general.architecture", "qwen3"),
+      HasSubstr("qwen3.embedding_length is missing"));
+  EXPECT_THAT(
+      complaint([](GgufFile& file) {
+        file.metadata["general.architecture"] = "qwen2";
+        file.metadata["qwen2.expert_count"] = int64_t{8};
+      }),
+      HasSubstr("qwen2.expert_count is there, but such a model has no"));
+  EXPECT_THAT(
+      complaint_with("llama.expert_used_count", int64_t{2}),
+      HasSubstr("llama.expert_used_count is 2, expected 0"));
+}
+
+// As converters wrote them until 2024.
+TEST(GgufConfig, RefusesExpertsThatAreATensorEachByName) {
+  EXPECT_THAT(
+      complaint([](GgufFile& file) {
+        file.metadata["llama.expert_count"] = int64_t{8};
+        file.metadata["llama.expert_used_count"] = int64_t{2};
+        file.tensors.push_back(matrix("blk.0.ffn_gate.3.weight"));
+      }),
+      HasSubstr("tensor blk.0.ffn_gate.3.weight is not known"));
+}
+
 TEST(GgufConfig, RefusesWhatWouldChangeWhatIsComputed) {
   EXPECT_THAT(
       complaint_with("general.architecture", "gemma"),
-      HasSubstr("x.gguf: general.architecture is gemma, expected llama"));
+      HasSubstr("x.gguf: general.architecture is gemma, expected one of llama, "
+                "qwen2, qwen2moe, qwen3, qwen3moe"));
   EXPECT_THAT(
       complaint_with("llama.logit_scale", 2.0),
       HasSubstr("llama.logit_scale is not a known setting"));
-  EXPECT_THAT(
-      complaint_with("llama.expert_count", int64_t{8}),
-      HasSubstr("llama.expert_count is 8, expected 0"));
   EXPECT_THAT(
       complaint_with("llama.rope.scaling.type", "longrope"),
       HasSubstr("is longrope, expected none, linear or yarn"));
@@ -105,12 +186,6 @@ TEST(GgufConfig, KnowsTheWidthThatMostModulesHave) {
   const auto block = gguf_config(file).object("quantization");
   EXPECT_EQ(block.integer("bits", 0), 5);
   EXPECT_EQ(block.object("model.embed_tokens").integer("bits", 0), 8);
-}
-
-ConfigJson config_with(std::map<std::string, GgufValue> metadata) {
-  auto file = llama();
-  file.metadata.merge(metadata);
-  return gguf_config(file);
 }
 
 TEST(GgufConfig, ScalesTurnsByAFactorThatHasNoType) {
@@ -223,18 +298,29 @@ TEST(GgufConfig, NamesTheKeyThatIsMissingOrOfAnotherType) {
 }
 
 TEST(GgufNames, AreThoseOfACheckpointFolder) {
-  EXPECT_EQ(checkpoint_name("output_norm.weight"), "model.norm.weight");
+  EXPECT_EQ(checkpoint_name("output_norm.weight", ""), "model.norm.weight");
   EXPECT_EQ(
-      checkpoint_name("blk.12.attn_q_norm.weight"),
+      checkpoint_name("blk.12.attn_q_norm.weight", ""),
       "model.layers.12.self_attn.q_norm.weight");
   EXPECT_EQ(
-      checkpoint_name("blk.0.attn_q.bias"),
+      checkpoint_name("blk.0.attn_q.bias", "mlp."),
       "model.layers.0.self_attn.q_proj.bias");
   for (const char* name :
        {"", "weight", "blk.x.attn_q.weight", "blk..attn_q.weight", "blk.1",
         "blk.0.attn_q.scale", "output"}) {
-    EXPECT_EQ(checkpoint_name(name), "") << name;
+    EXPECT_EQ(checkpoint_name(name, ""), "") << name;
   }
+}
+
+TEST(GgufNames, AreKnownOfExpertsWhereThereAreAny) {
+  const std::string name = "blk.3.ffn_down_exps.weight";
+  EXPECT_EQ(
+      checkpoint_name(name, "mlp."),
+      "model.layers.3.mlp.switch_mlp.down_proj.weight");
+  EXPECT_EQ(
+      checkpoint_name("blk.3.ffn_gate_inp.weight", "block_sparse_moe."),
+      "model.layers.3.block_sparse_moe.gate.weight");
+  EXPECT_EQ(checkpoint_name(name, ""), "");
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "nn/file_data.h"
+#include "nn/gguf/gguf_architecture.h"
 #include "nn/gguf/gguf_blocks.h"
 #include "nn/gguf/gguf_keys.h"
 #include "nn/gguf/gguf_names.h"
@@ -24,8 +25,9 @@ TensorInfo tensor_info(const GgufTensor& tensor) {
       .begin = tensor.begin};
   if (is_packed(tensor.type)) {
     info.dtype = "U8";
+    const auto& type = info_of(tensor.type);
     info.shape.back() =
-        static_cast<int64_t>(tensor.bytes) / tensor.shape.front();
+        tensor.shape.back() / type.block_numbers * type.block_bytes;
   }
   return info;
 }
@@ -60,7 +62,9 @@ class Filler {
         data_(std::make_shared<FileData>(
             TensorFile{.path = file.path, .stamp = file.stamp}, on_read)) {
     const GgufKeys keys(file);
-    const auto& name = keys.text("general.architecture");
+    const auto& architecture = gguf_architecture(keys);
+    experts_ = architecture.experts;
+    const std::string name(architecture.name);
     if (name == "llama") {
       heads_ = read_heads(keys, name + ".attention.head_count");
       kv_heads_ = keys.has(name + ".attention.head_count_kv")
@@ -71,7 +75,7 @@ class Filler {
 
   void put(const GgufTensor& tensor) {
     const auto bytes = data_->tensor(tensor_info(tensor));
-    const std::string name = checkpoint_name(tensor.name);
+    const std::string name = checkpoint_name(tensor.name, experts_);
     if (!is_packed(tensor.type)) {
       put(tensor, name, bytes);
       return;
@@ -93,7 +97,10 @@ class Filler {
     const int heads = is_query(tensor.name) ? heads_
                       : is_key(tensor.name) ? kv_heads_
                                             : 0;
-    checkpoint_.put(name, heads > 0 ? halves_first(tensor, a, heads) : a);
+    checkpoint_.put(
+        name, heads > 0                     ? halves_first(tensor, a, heads)
+              : is_shared_gate(tensor.name) ? mx::reshape(a, {1, -1})
+                                            : a);
   }
 
   // The two numbers that turn together are neighbours in the file; our family
@@ -116,7 +123,8 @@ class Filler {
   const GgufFile& file_;
   Checkpoint& checkpoint_;
   std::shared_ptr<FileData> data_;
-  int heads_ = 0; // of a llama, or 0
+  std::string_view experts_{}; // as in GgufArchitecture
+  int heads_ = 0;              // of a llama, or 0
   int kv_heads_ = 0;
 };
 

@@ -6,7 +6,9 @@
 #include <boost/json.hpp>
 #include <map>
 #include <string>
+#include <string_view>
 
+#include "nn/gguf/gguf_architecture.h"
 #include "nn/gguf/gguf_blocks.h"
 #include "nn/gguf/gguf_keys.h"
 #include "nn/gguf/gguf_names.h"
@@ -17,8 +19,6 @@ namespace parallm {
 namespace {
 
 namespace json = boost::json;
-
-constexpr const char* kArchitectures[] = {"llama", "qwen2", "qwen3"};
 
 // Far above any model; the family's reader has bounds of its own.
 constexpr int64_t kMost = 1 << 30;
@@ -56,12 +56,13 @@ constexpr const char* kLayout = "Meta AI original pth";
 class ConfigMaker {
  public:
   explicit ConfigMaker(const GgufFile& file)
-      : file_(file), keys_(file), architecture_(read_architecture()) {}
+      : file_(file), keys_(file), architecture_(gguf_architecture(keys_)) {}
 
   ConfigJson make() {
     expect_known();
-    config_["model_type"] = architecture_;
+    config_["model_type"] = architecture_.model_type;
     read_sizes();
+    read_experts();
     read_heads();
     read_numbers();
     read_rope();
@@ -71,25 +72,15 @@ class ConfigMaker {
   }
 
  private:
-  std::string read_architecture() const {
-    const auto& name = keys_.text("general.architecture");
-    if (std::ranges::find(kArchitectures, name) == std::end(kArchitectures)) {
-      keys_.refuse(
-          "general.architecture",
-          fmt::format("is {}, expected llama, qwen2 or qwen3", name));
-    }
-    return name;
-  }
-
-  std::string key(const std::string& name) const {
-    return architecture_ + "." + name;
+  std::string key(std::string_view name) const {
+    return fmt::format("{}.{}", architecture_.name, name);
   }
 
   bool has_setting(const std::string& name) const {
     return keys_.has(key(name));
   }
 
-  int64_t integer(const std::string& name) const {
+  int64_t integer(std::string_view name) const {
     return keys_.integer(key(name), 1, kMost);
   }
 
@@ -108,16 +99,17 @@ class ConfigMaker {
       if (!name.starts_with(key(""))) {
         continue;
       }
-      const auto rest = name.substr(key("").size());
-      if (std::ranges::find(kKnown, rest) == std::end(kKnown)) {
+      if (!is_known(name.substr(key("").size()))) {
         keys_.refuse(name, "is not a known setting");
       }
     }
-    for (const char* name : {"expert_count", "expert_used_count"}) {
-      if (has_setting(name)) {
-        keys_.integer(key(name), 0, 0); // a model with experts is another
-      }
-    }
+  }
+
+  bool is_known(const std::string& setting) const {
+    const auto& widths = architecture_.widths;
+    return std::ranges::find(kKnown, setting) != std::end(kKnown) ||
+           std::ranges::find(widths, setting, &GgufWidth::setting) !=
+               widths.end();
   }
 
   void read_sizes() {
@@ -130,6 +122,23 @@ class ConfigMaker {
       keys_.refuse("tensor token_embd.weight", "is missing, or no matrix");
     }
     config_["vocab_size"] = embedding->shape[0];
+  }
+
+  void read_experts() {
+    if (!architecture_.has_experts()) {
+      if (has_setting("expert_used_count")) {
+        keys_.integer(key("expert_used_count"), 0, 0);
+      }
+      return;
+    }
+    const int64_t count = integer("expert_count");
+    config_[architecture_.count_key] = count;
+    config_["num_experts_per_tok"] =
+        keys_.integer(key("expert_used_count"), 1, count);
+    config_["norm_topk_prob"] = architecture_.normalizes;
+    for (const auto& width : architecture_.widths) {
+      config_[width.key] = integer(width.setting);
+    }
   }
 
   void read_heads() {
@@ -161,7 +170,8 @@ class ConfigMaker {
   }
 
   void read_rope() {
-    const auto scaling = gguf_rope_scaling(file_, architecture_, head_dim_);
+    const auto scaling =
+        gguf_rope_scaling(file_, std::string(architecture_.name), head_dim_);
     if (!scaling.empty()) {
       config_["rope_scaling"] = scaling;
     }
@@ -172,7 +182,7 @@ class ConfigMaker {
   void read_tensors() {
     config_["tie_word_embeddings"] = !has("output.weight");
     config_["attention_bias"] =
-        has("blk.0.attn_q.bias") && architecture_ == "llama";
+        has("blk.0.attn_q.bias") && architecture_.name == "llama";
     config_["mlp_bias"] = has("blk.0.ffn_up.bias");
     std::map<std::string, int> packed;
     for (const auto& tensor : file_.tensors) {
@@ -187,12 +197,13 @@ class ConfigMaker {
   }
 
   std::string module_of(const GgufTensor& tensor) const {
-    const std::string name = checkpoint_name(tensor.name);
+    const std::string name =
+        checkpoint_name(tensor.name, architecture_.experts);
     if (name.empty() && tensor.name != kRopeFactors) {
       keys_.refuse("tensor " + tensor.name, "is not known");
     }
     if (is_packed(tensor.type) &&
-        (tensor.shape.size() != 2 || !name.ends_with(".weight"))) {
+        (tensor.shape.size() < 2 || !name.ends_with(".weight"))) {
       keys_.refuse(
           "tensor " + tensor.name,
           fmt::format(
@@ -232,7 +243,7 @@ class ConfigMaker {
 
   const GgufFile& file_;
   GgufKeys keys_;
-  std::string architecture_;
+  const GgufArchitecture& architecture_;
   json::object config_{};
   int64_t head_dim_ = 0;
 };

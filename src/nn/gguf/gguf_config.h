@@ -6,9 +6,9 @@
 namespace parallm {
 
 // What the config.json of the same model would say: sizes, rope, end tokens
-// and, as MLX writes it, how each module is packed. Of the architectures llama,
-// qwen2 and qwen3. Any thread. Throws StartError that names file and key, or
-// tensor: what is not known and may change what the model computes is refused.
+// and, as MLX writes it, how each module is packed. Any thread.
+// Throws StartError that names file and key, or tensor: what is not known and
+// may change what the model computes is refused.
 ConfigJson gguf_config(const GgufFile& file);
 
 } // namespace parallm

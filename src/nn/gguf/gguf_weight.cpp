@@ -105,14 +105,14 @@ class Repack : public CpuPrimitive {
     const Rows rows{
         .type = type_,
         .blocks = in[0].data<uint8_t>(),
-        .row_blocks = static_cast<size_t>(in[0].shape(1)),
+        .row_blocks = static_cast<size_t>(in[0].shape(-1)),
         .codes = out[0].data<uint8_t>(),
-        .row_codes = out[0].shape(1) * sizeof(uint32_t),
+        .row_codes = out[0].shape(-1) * sizeof(uint32_t),
         .scales = out[1].data<char>(),
         .biases = out[2].data<char>(),
         .scale_type = float_type(out[1].dtype()),
-        .row_groups = static_cast<size_t>(out[1].shape(1))};
-    if (!repack_side_by_side(rows, in[0].shape(0))) {
+        .row_groups = static_cast<size_t>(out[1].shape(-1))};
+    if (!repack_side_by_side(rows, in[0].size() / rows.row_blocks)) {
       throw StartError(
           kExitBadData,
           fmt::format(
@@ -128,6 +128,11 @@ class Repack : public CpuPrimitive {
   GgufType type_;
 };
 
+mx::Shape with_columns(mx::Shape shape, int columns) {
+  shape.back() = columns;
+  return shape;
+}
+
 } // namespace
 
 GgufWeight repack(
@@ -135,13 +140,13 @@ GgufWeight repack(
     const GgufTensor& tensor,
     const mx::array& bytes,
     mx::Dtype dtype) {
-  const auto rows = static_cast<int>(tensor.shape[0]);
-  const auto columns = static_cast<int>(tensor.shape[1]);
+  const auto columns = static_cast<int>(tensor.shape.back());
   const int words = columns / 32 * info_of(tensor.type).bits;
-  const mx::Shape groups{rows, columns / kGgufGroup};
+  const auto groups = with_columns(bytes.shape(), columns / kGgufGroup);
   const auto out = mx::array::make_arrays(
-      {{rows, words}, groups, groups}, {mx::uint32, dtype, dtype},
-      std::make_shared<Repack>(file, tensor), {bytes});
+      {with_columns(bytes.shape(), words), groups, groups},
+      {mx::uint32, dtype, dtype}, std::make_shared<Repack>(file, tensor),
+      {bytes});
   return {out[0], out[1], out[2]};
 }
 
