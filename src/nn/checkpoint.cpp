@@ -88,6 +88,17 @@ std::set<fs::path> unindexed_files(const fs::path& folder) {
   return paths;
 }
 
+std::string hint_at_pytorch(const fs::path& folder) {
+  std::error_code absent; // the folder
+  for (const auto& entry : fs::directory_iterator(folder, absent)) {
+    if (entry.path().extension() == ".bin") {
+      return "; PyTorch's .bin files are not read: mlx_lm.convert makes an MLX "
+             "checkpoint of them";
+    }
+  }
+  return "";
+}
+
 using Ids = std::set<std::uintptr_t>;
 
 bool is_made_by(std::string_view primitive, const mx::array& array) {
@@ -161,8 +172,8 @@ WeightFiles WeightFiles::find(const fs::path& folder) {
   if (found.files.empty()) {
     throw StartError(
         kExitNotFound, fmt::format(
-                           "{}: holds neither model.safetensors nor {}",
-                           folder.string(), kIndex));
+                           "{}: holds neither model.safetensors nor {}{}",
+                           folder.string(), kIndex, hint_at_pytorch(folder)));
   }
   expect_distinct(found);
   return found;

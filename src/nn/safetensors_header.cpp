@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/lfs_pointer.h"
 
 namespace parallm {
 namespace {
@@ -130,6 +131,7 @@ class HeaderReader {
       header_bytes_ = header_bytes_ << 8 | size[i];
     }
     if (header_bytes_ > kMostHeaderBytes) {
+      expect_no_pointer();
       refuse(fmt::format(
           "not a safetensors file: its header would take {} bytes, expected "
           "at most {}",
@@ -139,6 +141,14 @@ class HeaderReader {
       refuse(fmt::format(
           "truncated: {} bytes, its header alone takes {}", file_bytes_,
           header_bytes_ + kSizeBytes));
+    }
+  }
+
+  void expect_no_pointer() const {
+    std::string start(std::min<uint64_t>(file_bytes_, 64), '\0');
+    read_bytes(0, start.data(), start.size());
+    if (is_lfs_pointer(start)) {
+      refuse(kLfsPointer);
     }
   }
 

@@ -1,7 +1,10 @@
 #include "runtime/model_text.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
+#include "base/check.h"
 #include "models/model_config.h"
 #include "nn/gguf/gguf_tokenizer.h"
 
@@ -15,11 +18,26 @@ std::shared_ptr<const ChatTemplate> embedded_template(
               : nullptr;
 }
 
+// Sentencepiece's own file says too little of how text is split.
+void expect_no_lone_pieces(const std::filesystem::path& folder) {
+  if (std::filesystem::exists(folder / "tokenizer.model") &&
+      !std::filesystem::exists(folder / "tokenizer.json")) {
+    throw StartError(
+        kExitNotFound,
+        fmt::format(
+            "{}: no tokenizer.json in it, and tokenizer.model alone is not "
+            "read; AutoTokenizer.from_pretrained(...).save_pretrained(...) of "
+            "transformers writes one",
+            folder.string()));
+  }
+}
+
 } // namespace
 
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& model) {
   const auto gguf = find_gguf(model);
   if (!gguf) {
+    expect_no_lone_pieces(model);
     expect_model_folder(model, "tokenizer.json");
     return Tokenizer::load(model);
   }

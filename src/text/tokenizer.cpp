@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/check.h"
+#include "base/lfs_pointer.h"
 #include "text/bridge_call.h"
 #include "text/detokenizer.h"
 #include "text/json_file.h"
@@ -67,6 +68,9 @@ Handle read_tokenizer(const std::string& path) {
   const auto json = read_file(path);
   if (!json) {
     throw StartError(kExitNotFound, fmt::format("{}: no such file", path));
+  }
+  if (is_lfs_pointer(*json)) {
+    throw StartError(kExitBadData, fmt::format("{}: {}", path, kLfsPointer));
   }
   return parse_tokenizer(path, *json);
 }

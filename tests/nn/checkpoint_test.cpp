@@ -108,6 +108,15 @@ TEST_F(CheckpointFolder, SaysThatThereAreNoWeights) {
       "model.safetensors.index.json");
 }
 
+TEST_F(CheckpointFolder, SaysThatWeightsOfPyTorchAreNotRead) {
+  folder_.write("pytorch_model.bin", "");
+  EXPECT_EQ(
+      open_complaint(kExitNotFound),
+      "FOLDER: holds neither model.safetensors nor "
+      "model.safetensors.index.json; PyTorch's .bin files are not read: "
+      "mlx_lm.convert makes an MLX checkpoint of them");
+}
+
 TEST_F(CheckpointFolder, FindsATruncatedFileWhereverItIsCut) {
   save("model.safetensors", {{"a", mx::zeros({16})}});
   const std::string whole = folder_.read("model.safetensors");

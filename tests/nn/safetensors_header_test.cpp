@@ -79,6 +79,12 @@ TEST_F(SafetensorsHeader, OnlyFloatsCountAsFloats) {
   }
 }
 
+TEST_F(SafetensorsHeader, APointerOfGitLfsIsToldAsWhatItIs) {
+  EXPECT_EQ(
+      complaint("version https://git-lfs.github.com/spec/v1\noid sha256:1\n"),
+      "a pointer of Git LFS, not the file itself; git lfs pull fetches it");
+}
+
 TEST_F(SafetensorsHeader, ALengthThatCannotBeIsRefusedBeforeMemoryIsAsked) {
   EXPECT_EQ(
       complaint(length_bytes(100'000'000'001) + "{}"),

@@ -13,6 +13,7 @@
 #include "nn/gguf/gguf_tokenizer.h"
 #include "runtime/runtime.h"
 #include "tests/http/client.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/text/shared_data.h"
 
 namespace parallm {
@@ -328,6 +329,15 @@ TEST(ModelText, SaysWhatAPathShouldLeadTo) {
       HasSubstr("no tokenizer.json in it; expected the folder of an MLX "
                 "checkpoint; of the folders in it these look like models: "
                 "tiny-chat"));
+}
+
+TEST(ModelText, SaysHowToMakeATokenizerOfPiecesAlone) {
+  const test::TemporaryFolder folder;
+  folder.write("tokenizer.model", "");
+  EXPECT_THAT(
+      complaint_about(folder.path().string()),
+      HasSubstr("no tokenizer.json in it, and tokenizer.model alone is not "
+                "read; AutoTokenizer"));
 }
 
 // A text that the server made of the model at a path.

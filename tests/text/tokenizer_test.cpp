@@ -138,6 +138,8 @@ TEST(Tokenizer, NamesTheFileThatIsMissingOrBroken) {
   expect_start_error(folder, kExitBadData, "tokenizer.json");
   folder.write("tokenizer.json", "{}");
   expect_start_error(folder, kExitBadData, "tokenizer.json");
+  folder.write("tokenizer.json", "version https://git-lfs.github.com/spec/v1");
+  expect_start_error(folder, kExitBadData, "tokenizer.json: a pointer of Git");
   std::filesystem::copy_file(
       kPieces + "/tokenizer.json", folder.path() / "tokenizer.json",
       std::filesystem::copy_options::overwrite_existing);
