@@ -16,10 +16,13 @@ def windows(config):
             return [window] * layers
         case "gemma2":
             return [None if i % 2 else window for i in range(layers)]
-        case "qwen2" | "qwen2_moe" | "qwen3" | "qwen3_moe":
-            full = (config["max_window_layers"]
-                    if config["use_sliding_window"] else layers)
-            return [window if i >= full else None for i in range(layers)]
+        case "qwen2" | "qwen2_moe" | "qwen3" | "qwen3_moe" as kind:
+            limit = config["max_window_layers"]
+            slides = {"qwen2_moe": lambda i: i % 2 == 0 and i < limit,
+                      "qwen3_moe": lambda i: True}.get(
+                          kind, lambda i: i >= limit)
+            return [window if config["use_sliding_window"] and slides(i)
+                    else None for i in range(layers)]
     return [None] * layers
 
 

@@ -129,14 +129,13 @@ VARIANTS = {
         MIXTRAL | TIED | {"sliding_window": 6}, mx.float16),
     "mixtral-hub": Variant(MIXTRAL | SMALL, layout=hub.w_experts),
     "qwen2_moe": Variant(QWEN2_MOE, mx.float16),
-    # Slides, and mlx-lm is corrected.
-    "qwen2_moe-hub": Variant(QWEN2_MOE | SMALL | {
-        "use_sliding_window": True, "max_window_layers": 1,
-        "sliding_window": 6}, layout=hub.experts_apart),
+    "qwen2_moe-window": Variant(QWEN2_MOE | {
+        "use_sliding_window": True, "max_window_layers": 2,
+        "sliding_window": 6}, mx.float16),
+    "qwen2_moe-hub": Variant(QWEN2_MOE | SMALL, layout=hub.experts_apart),
     "qwen3_moe": Variant(QWEN3_MOE, mx.float16),
-    # Likewise; and some layers are dense.
-    "qwen3_moe-window": Variant(QWEN3_MOE | TIED | {
-        "use_sliding_window": True, "max_window_layers": 0,
+    "qwen3_moe-window": Variant(QWEN3_MOE | TIED | {  # some layers are dense
+        "use_sliding_window": True, "max_window_layers": 5,
         "sliding_window": 7, "decoder_sparse_step": 2, "mlp_only_layers": [1],
         "norm_topk_prob": False, "num_experts": 6,
         "num_hidden_layers": 5}, mx.float16),

@@ -129,50 +129,75 @@ void tidy_next(Checkpoint& ck, const ArchSpec& spec) {
   tidy_experts(ck, spec);
 }
 
-// Layers from max_window_layers on slide, if the file says that any do. mlx-lm
-// lets them all see all positions; answers differ once a sequence is longer
-// than the window.
-void slide(ArchSpec& spec, const ConfigJson& json) {
+// Does this layer slide? max_window_layers is read by each family in its own
+// way, as in transformers.
+using Slides = bool (*)(int layer, int max_window_layers);
+
+bool from_there_on(int layer, int max_window_layers) {
+  return layer >= max_window_layers;
+}
+
+bool every_other_before(int layer, int max_window_layers) {
+  return layer % 2 == 0 && layer < max_window_layers;
+}
+
+bool everywhere(int, int) {
+  return true;
+}
+
+// Only if the file says that any do. mlx-lm lets them all see all positions;
+// answers differ once a sequence is longer than the window.
+void slide(ArchSpec& spec, const ConfigJson& json, Slides slides) {
   if (!json.flag_or("use_sliding_window", false)) {
     return;
   }
   slide_except(spec, json, 0);
   const int layers = static_cast<int>(spec.layers.size());
-  const int seeing = json.integer_or("max_window_layers", layers, 0, layers);
-  for (int i = 0; i < seeing && !json.has("layer_types"); ++i) {
-    std::get<GqaSpec>(spec.layers[i].mixer).window = 0;
+  const int limit = json.integer_or("max_window_layers", layers, 0, layers);
+  for (int i = 0; i < layers && !json.has("layer_types"); ++i) {
+    if (!slides(i, limit)) {
+      std::get<GqaSpec>(spec.layers[i].mixer).window = 0;
+    }
   }
 }
 
-} // namespace
-
-ArchSpec read_qwen2(const ConfigJson& json) {
+ArchSpec read_biased(const ConfigJson& json, Slides slides) {
   ArchSpec spec = read_llama(json.with_defaults(R"({"rope_theta": 1000000})"));
   each_gqa(spec, [](GqaSpec& a) {
     a.qkv_bias = true;
     a.out_bias = false;
   });
-  slide(spec, json);
+  slide(spec, json, slides);
   return spec;
 }
 
-ArchSpec read_qwen3(const ConfigJson& json) {
+ArchSpec read_normed(const ConfigJson& json, Slides slides) {
   ArchSpec spec = read_llama(json);
   each_gqa(spec, [](GqaSpec& a) { a.qk_norm = QkNorm::kHead; });
-  slide(spec, json);
+  slide(spec, json, slides);
   return spec;
+}
+
+} // namespace
+
+ArchSpec read_qwen2(const ConfigJson& json) {
+  return read_biased(json, from_there_on);
+}
+
+ArchSpec read_qwen3(const ConfigJson& json) {
+  return read_normed(json, from_there_on);
 }
 
 // All layers have experts, and one besides that every token visits.
 ArchSpec read_qwen2_moe(const ConfigJson& json) {
-  ArchSpec spec = read_qwen2(json);
+  ArchSpec spec = read_biased(json, every_other_before);
   use_everywhere(spec, read_shared_experts(json));
   spec.tidy = {tidy_experts};
   return spec;
 }
 
 ArchSpec read_qwen3_moe(const ConfigJson& json) {
-  ArchSpec spec = read_qwen3(json);
+  ArchSpec spec = read_normed(json, everywhere);
   place_experts(spec, json, read_experts(json));
   spec.tidy = {tidy_experts};
   return spec;
