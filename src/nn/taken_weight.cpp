@@ -67,7 +67,10 @@ std::vector<std::string> text_of(const std::vector<TakenWeight>& weights) {
     const auto& [form, in] = key;
     lines.push_back(fmt::format(
         "{}: {}{}", form,
-        in.contains(-1) ? "" : fmt::format("layers {}: ", ranges_text(in)),
+        in.contains(-1)
+            ? ""
+            : fmt::format(
+                  "layer{} {}: ", in.size() == 1 ? "" : "s", ranges_text(in)),
         fmt::join(names, ", ")));
   }
   return lines;

@@ -69,6 +69,14 @@ std::string room_text(const LoadedGeometry& geometry, int max_sequences) {
                                         tokens / max_sequences);
 }
 
+std::string context_text(int positions, int of_the_model) {
+  return positions == of_the_model
+             ? fmt::format("{} tokens", positions)
+             : fmt::format(
+                   "{} tokens of the {} that it was made for", positions,
+                   of_the_model);
+}
+
 void add_memory(Lines& lines, const CheckpointSummary& checkpoint) {
   const MemoryPlan& memory = checkpoint.memory;
   lines.push_back({"memory", in_bytes(memory.total()) + " in all"});
@@ -138,9 +146,8 @@ std::vector<ReportLine> model_report(
       lines.end(), checkpoint.architecture.begin(),
       checkpoint.architecture.end());
   lines.push_back(
-      {"context", fmt::format(
-                      "{} of {} tokens", geometry.max_positions,
-                      checkpoint.checkpoint_positions)});
+      {"context",
+       context_text(geometry.max_positions, checkpoint.checkpoint_positions)});
   add_all(lines, "weights", checkpoint.weights);
   add_all(lines, "left out", checkpoint.left_out);
   lines.push_back({"numerics", card.numerics});

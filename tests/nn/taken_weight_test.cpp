@@ -18,7 +18,7 @@ TEST(TakenWeight, ModulesOfOneFormInTheSameLayersShareALine) {
   EXPECT_EQ(
       text_of(weights),
       (Lines{
-          "bfloat16: lm_head", "bfloat16: layers 3: mlp.down_proj",
+          "bfloat16: lm_head", "bfloat16: layer 3: mlp.down_proj",
           "mxfp4: layers 0-2, 4: mlp.down_proj, mlp.up_proj"}));
 }
 

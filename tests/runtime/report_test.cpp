@@ -60,7 +60,7 @@ TEST(ModelReport, TellsAllThereIs) {
       "parameters         52345\n"
       "width              48\n"
       "attention          8 heads of 6\n"
-      "context            512 of 1024 tokens\n"
+      "context            512 tokens of the 1024 that it was made for\n"
       "weights            bfloat16: lm_head\n"
       "                   mxfp4: layers 0-1: mlp.up_proj\n"
       "numerics           invariant\n"
@@ -101,6 +101,12 @@ TEST(ModelReport, LargeNumbersOfParametersAreRounded) {
     EXPECT_THAT(
         told(checkpoint), HasSubstr(std::string("parameters         ") + text));
   }
+}
+
+TEST(ModelReport, AWholeContextIsToldOnce) {
+  CheckpointSummary checkpoint = some_checkpoint();
+  checkpoint.checkpoint_positions = 512;
+  EXPECT_THAT(told(checkpoint), HasSubstr("\ncontext            512 tokens\n"));
 }
 
 TEST(ModelReport, ARoomForAllIsToldOnce) {

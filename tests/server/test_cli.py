@@ -50,6 +50,23 @@ def test_inspect_counts_the_parameters():
     assert line.split() == ["parameters", "8.4", "M"]
 
 
+def test_inspect_tells_one_thing_after_the_other():
+    code, text, _ = run("inspect", TINY)
+    assert code == 0
+    assert [line[:17].strip() for line in text.splitlines()] == [
+        "model", "parameters", "width", "vocabulary", "attention",
+        "feed-forward", "context", "weights", "", "numerics", "memory",
+        "weights", "keys and values", "working memory", "answers", "heap",
+        "room", "tokenizer", "end tokens", "chat template"]
+
+
+def test_inspect_reads_a_gguf_and_its_tokenizer():
+    code, text, _ = run("inspect", ROOT / "tests/data/gguf/tiny-chat.gguf")
+    assert code == 0
+    assert "tiny-chat.gguf (llama, 3 layers)" in text
+    assert "\ntokenizer          380 tokens\n" in text
+
+
 def test_inspect_ends_with_what_serve_ends_with(tmp_path):
     """What the weights say is told before."""
     folder = shutil.copytree(TINY, tmp_path / "model")
