@@ -9,6 +9,7 @@
 #include "nn/checkpoint.h"
 #include "nn/config_json.h"
 #include "nn/gguf/gguf_checkpoint.h"
+#include "nn/gguf/gguf_config.h"
 #include "nn/weight.h"
 
 namespace parallm {
@@ -84,42 +85,51 @@ std::optional<Adapter> open_adapter(
   return Adapter(AdapterFiles::find(options.adapter), name_of(model));
 }
 
-// Of a folder, or of a .gguf.
-Checkpoint open_checkpoint(const fs::path& path, const LoadOptions& options) {
-  auto adapter = open_adapter(path, options);
-  if (const auto gguf = find_gguf(path)) {
-    return open_gguf(
-        read_gguf(*gguf), options.dtype, std::move(adapter),
-        options.on_progress);
-  }
-  return Checkpoint(
-      path, options.dtype, std::move(adapter), options.on_progress);
-}
+// A model whose files' heads have been read, and nothing else of them.
+struct Opened {
+  ConfigJson json;
+  ArchSpec arch;
+  size_t parameters;
+  Checkpoint checkpoint;
+};
 
 // The weight files too tell how layers are packed that config.json does not
 // name.
-ArchSpec read_arch_of(const fs::path& path, const ConfigJson& json) {
+Opened open_folder(const fs::path& folder, const LoadOptions& options) {
+  const ConfigJson json = read_model_config(folder);
   ArchSpec arch = read_arch(json);
-  if (arch.quantization.present() && !find_gguf(path)) {
-    for (const auto& file : WeightFiles::find(path).files) {
+  const auto weights = WeightFiles::find(folder);
+  if (arch.quantization.present()) {
+    for (const auto& file : weights.files) {
       arch.quantization.learn(file);
     }
   }
-  return arch;
+  return {
+      json, arch, count_numbers(weights, arch.quantization),
+      Checkpoint(
+          folder, weights, options.dtype, open_adapter(folder, options),
+          options.on_progress)};
 }
 
-size_t count_parameters(
-    const fs::path& path, const Quantization& quantization) {
-  const auto gguf = find_gguf(path);
-  return gguf ? count_numbers(read_gguf(*gguf))
-              : count_numbers(WeightFiles::find(path), quantization);
+Opened open_file(
+    const GgufFile& file, const fs::path& model, const LoadOptions& options) {
+  const ConfigJson json = gguf_config(file);
+  return {
+      json, read_arch(json), count_numbers(file),
+      open_gguf(
+          file, options.dtype, open_adapter(model, options),
+          options.on_progress)};
+}
+
+Opened open(const fs::path& model, const LoadOptions& options) {
+  const auto gguf = find_gguf(model);
+  return gguf ? open_file(read_gguf(*gguf), model, options)
+              : open_folder(model, options);
 }
 
 // Builds the model without reading a tensor, so that what is counted is what
 // will be held, whatever a family drops, joins or unpacks.
-void weigh(
-    const fs::path& folder, const LoadOptions& options, ModelFacts& facts) {
-  auto checkpoint = open_checkpoint(folder, options);
+void weigh(Checkpoint& checkpoint, ModelFacts& facts) {
   facts.shape = make_decoder(checkpoint, facts.arch)->shape();
   checkpoint.expect_empty();
   facts.weight_bytes = checkpoint.held_bytes();
@@ -132,11 +142,11 @@ void weigh(
 
 ModelFacts read_model_facts(
     const fs::path& folder, const LoadOptions& options) {
-  const ConfigJson json = read_model_config(folder);
+  auto opened = open(folder, options);
   ModelFacts facts;
-  facts.arch = read_arch_of(folder, json);
-  facts.parameters = count_parameters(folder, facts.arch.quantization);
-  weigh(folder, options, facts);
+  facts.arch = opened.arch;
+  facts.parameters = opened.parameters;
+  weigh(opened.checkpoint, facts);
   if (!options.adapter.empty()) {
     facts.adapter = AdapterFiles::find(options.adapter).text();
   }
@@ -144,17 +154,17 @@ ModelFacts read_model_facts(
                               ? read_generation_config(folder)
                               : read_end_tokens_only(folder);
   facts.sampling = generation.sampling;
-  facts.end_tokens = generation.end_tokens.empty() ? read_end_tokens(json)
-                                                   : generation.end_tokens;
+  facts.end_tokens = generation.end_tokens.empty()
+                         ? read_end_tokens(opened.json)
+                         : generation.end_tokens;
   return facts;
 }
 
 std::unique_ptr<Model> load_model(
     const fs::path& folder, const LoadOptions& options) {
-  const ArchSpec arch = read_arch_of(folder, read_model_config(folder));
-  auto checkpoint = open_checkpoint(folder, options);
-  auto model = make_decoder(checkpoint, arch);
-  checkpoint.finish();
+  auto opened = open(folder, options);
+  auto model = make_decoder(opened.checkpoint, opened.arch);
+  opened.checkpoint.finish();
   return model;
 }
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/check.h"
-#include "nn/gguf/gguf_config.h"
 
 namespace parallm {
 namespace {
@@ -121,9 +120,6 @@ void expect_model_folder(const fs::path& folder, const std::string& file) {
 }
 
 ConfigJson read_model_config(const fs::path& folder) {
-  if (const auto gguf = find_gguf(folder)) {
-    return gguf_config(read_gguf(*gguf));
-  }
   expect_no_adapter(folder);
   expect_model_folder(folder, "config.json");
   const auto config = ConfigJson::read(folder / "config.json");

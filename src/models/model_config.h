@@ -7,9 +7,8 @@
 
 namespace parallm {
 
-// config.json of a folder with a model that generates text, or what a .gguf
-// says instead of it. Folders that hold something else are told by what their
-// makers wrote into them:
+// config.json of a folder with a model that generates text. Folders that hold
+// something else are told by what their makers wrote into them:
 //   an adapter          adapter_config.json, and no config.json
 //   an embedding model  modules.json, of sentence-transformers, has a Pooling
 //   a reward model or classifier
