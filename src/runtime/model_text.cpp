@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "models/model_config.h"
+#include "nn/gguf/gguf_keys.h"
 #include "nn/gguf/gguf_tokenizer.h"
 
 namespace parallm {
@@ -13,9 +14,12 @@ namespace {
 
 std::shared_ptr<const ChatTemplate> embedded_template(
     const std::filesystem::path& gguf, const Tokenizer& tokenizer) {
-  auto text = gguf_tokenizer(read_gguf(gguf)).chat_template;
-  return text ? ChatTemplate::parse(gguf.string(), *std::move(text), tokenizer)
-              : nullptr;
+  constexpr const char* kKey = "tokenizer.chat_template";
+  const auto file = read_gguf(gguf);
+  const GgufKeys keys(file);
+  return keys.has(kKey)
+             ? ChatTemplate::parse(gguf.string(), keys.text(kKey), tokenizer)
+             : nullptr;
 }
 
 // Sentencepiece's own file says too little of how text is split.

@@ -241,9 +241,6 @@ GgufTokenizer gguf_tokenizer(const GgufFile& file) {
       made.named.emplace_back(name, vocabulary.piece(*id));
     }
   }
-  if (keys.has("tokenizer.chat_template")) {
-    made.chat_template = keys.text("tokenizer.chat_template");
-  }
   return made;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,12 +8,12 @@
 
 namespace parallm {
 
-// What a checkpoint folder says in tokenizer.json and its companions.
+// What a checkpoint folder says in tokenizer.json and its companions, without
+// the chat template.
 struct GgufTokenizer {
   std::string json{}; // a tokenizer.json
   // {"bos_token", "<s>"} and like
   std::vector<std::pair<std::string, std::string>> named{};
-  std::optional<std::string> chat_template{};
 };
 
 // Of the models gpt2 (bytes, merges; words as in gguf_cut.h) and llama (pieces
