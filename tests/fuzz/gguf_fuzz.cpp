@@ -43,7 +43,7 @@ std::string list(uint32_t type, uint64_t count, const std::string& items) {
   return raw(type) + raw(count) + items;
 }
 
-std::string tiny_llama() {
+std::string tiny_llama(int experts) {
   const std::string keys =
       gguf_key("general.architecture", 8, gguf_text("llama")) +
       gguf_uint32("llama.embedding_length", 4) +
@@ -62,9 +62,11 @@ std::string tiny_llama() {
       gguf_key(
           "tokenizer.ggml.token_type", 9,
           list(5, 3, raw(1) + raw(3) + raw(1))) +
-      gguf_uint32("tokenizer.ggml.bos_token_id", 1);
+      gguf_uint32("tokenizer.ggml.bos_token_id", 1) +
+      gguf_uint32("llama.expert_count", experts) +
+      gguf_uint32("llama.expert_used_count", experts);
   return gguf_file(
-      gguf_head(2, 12) + keys + gguf_tensor("token_embd.weight", {4, 3}, 0, 0) +
+      gguf_head(2, 14) + keys + gguf_tensor("token_embd.weight", {4, 3}, 0, 0) +
           gguf_tensor("rope_freqs.weight", {2}, 0, 64),
       std::string(72, '\x3f'));
 }
@@ -73,7 +75,7 @@ std::string tiny_llama() {
 
 std::vector<std::string> seeds() {
   return {
-      tiny_llama(), gguf_head(~uint64_t{0}, ~uint64_t{0}),
+      tiny_llama(0), tiny_llama(2), gguf_head(~uint64_t{0}, ~uint64_t{0}),
       gguf_file(
           gguf_head(2, 1) + gguf_uint32("general.alignment", 64) +
               gguf_tensor("a", {32, 2}, 2, 0) + gguf_tensor("b", {256}, 14, 64),
