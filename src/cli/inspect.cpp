@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/version.h"
 #include "cli/cli.h"
 #include "cli/start.h"
@@ -20,9 +22,12 @@ constexpr auto kHelp =
 // What can be told is told before what serve would refuse.
 void tell(const ServerConfig& config) {
   const Machine machine = this_machine();
-  const auto checkpoint = inspect_checkpoint(runner_options(config, machine));
+  const RunnerOptions options = runner_options(config, machine);
   static_cast<void>(server_options(config, machine)); // the key file
+  auto checkpoint = read_checkpoint(options);
   fmt::print("{}", aligned(model_report(config, checkpoint)));
+  checkpoint = with_plan(std::move(checkpoint), options);
+  fmt::print("{}", aligned(plan_report(config, checkpoint)));
   const auto tokenizer = load_tokenizer(config.model.path);
   const auto chat_template = load_template(config.model, *tokenizer);
   fmt::print(

@@ -183,17 +183,28 @@ void bound_working_memory(
 } // namespace
 
 CheckpointSummary inspect_checkpoint(const RunnerOptions& options) {
+  return with_plan(read_checkpoint(options), options);
+}
+
+CheckpointSummary with_plan(
+    CheckpointSummary checkpoint, const RunnerOptions& options) {
+  checkpoint.memory =
+      plan_memory(checkpoint.needs, options.memory, machine_memory());
+  checkpoint.geometry.blocks = checkpoint.memory.blocks;
+  checkpoint.geometry.max_positions = checkpoint.memory.max_positions;
+  return checkpoint;
+}
+
+CheckpointSummary read_checkpoint(const RunnerOptions& options) {
   expect_device(options.device);
   const ModelFacts facts =
       read_model_facts(options.path, load_options(options));
-  const MemoryPlan plan = plan_memory(
-      needs_of(options, facts, kv_geometry(options, facts.shape)),
-      options.memory, machine_memory());
+  const MemoryNeeds needs =
+      needs_of(options, facts, kv_geometry(options, facts.shape));
   return {
       .geometry =
-          {plan.blocks, options.block_tokens, plan.max_positions,
-           facts.shape.vocab},
-      .memory = plan,
+          {0, options.block_tokens, needs.max_positions, facts.shape.vocab},
+      .needs = needs,
       .model_type = facts.arch.model_type,
       .layers = facts.shape.layers,
       .parameters = facts.parameters,

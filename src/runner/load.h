@@ -43,6 +43,7 @@ struct LoadedGeometry {
 // What the folder says and what of it fits this machine; no weight is read.
 struct CheckpointSummary {
   LoadedGeometry geometry{};
+  MemoryNeeds needs{};
   MemoryPlan memory{};
   std::string model_type{};
   int layers = 0;
@@ -61,6 +62,11 @@ struct CheckpointSummary {
 
 // Plans memory. Any thread. Throws StartError with one line.
 CheckpointSummary inspect_checkpoint(const RunnerOptions& options);
+
+// Its two parts: without blocks and without a plan, and with them.
+CheckpointSummary read_checkpoint(const RunnerOptions& options);
+CheckpointSummary with_plan(
+    CheckpointSummary checkpoint, const RunnerOptions& options);
 
 // Loads what was inspected with the same options. On the engine thread, which
 // must also use and destroy the runner. On the CPU it bounds the memory that

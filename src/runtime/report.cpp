@@ -135,7 +135,6 @@ std::string template_text(
 std::vector<ReportLine> model_report(
     const ServerConfig& config, const CheckpointSummary& checkpoint) {
   const ModelCard card = model_card(config, checkpoint);
-  const auto& geometry = checkpoint.geometry;
   Lines lines = {
       {"model", fmt::format(
                     "{} ({}, {} layers{}{})", card.id, checkpoint.model_type,
@@ -145,12 +144,18 @@ std::vector<ReportLine> model_report(
   lines.insert(
       lines.end(), checkpoint.architecture.begin(),
       checkpoint.architecture.end());
-  lines.push_back(
-      {"context",
-       context_text(geometry.max_positions, checkpoint.checkpoint_positions)});
   add_all(lines, "weights", checkpoint.weights);
   add_all(lines, "left out", checkpoint.left_out);
   lines.push_back({"numerics", card.numerics});
+  return lines;
+}
+
+std::vector<ReportLine> plan_report(
+    const ServerConfig& config, const CheckpointSummary& checkpoint) {
+  const auto& geometry = checkpoint.geometry;
+  Lines lines = {
+      {"context",
+       context_text(geometry.max_positions, checkpoint.checkpoint_positions)}};
   add_memory(lines, checkpoint);
   lines.push_back(
       {"room",
@@ -178,6 +183,8 @@ std::string resolved_text(
   const EngineOptions engine = engine_options(config, checkpoint);
   const DeliveryLimits delivery = delivery_limits(config, checkpoint, machine);
   Lines lines = model_report(config, checkpoint);
+  const Lines plan = plan_report(config, checkpoint);
+  lines.insert(lines.end(), plan.begin(), plan.end());
   const Lines limits = {
       {"max_batch_size", number(engine.limits.max_sequences)},
       {"max_batch_tokens", number(engine.limits.max_step_tokens)},

@@ -9,9 +9,12 @@
 // throw StartError (78) for settings that cannot be honoured.
 namespace parallm {
 
-// What the model is made of, what of it is left out, and what it takes of
-// memory.
+// What the model is made of, and what of it is left out.
 std::vector<ReportLine> model_report(
+    const ServerConfig& config, const CheckpointSummary& checkpoint);
+
+// What it takes of memory, and how many sequences there is room for.
+std::vector<ReportLine> plan_report(
     const ServerConfig& config, const CheckpointSummary& checkpoint);
 
 // How text gets in and out; without a template, null.
@@ -21,7 +24,7 @@ std::vector<ReportLine> text_report(
     const Tokenizer& tokenizer,
     const ChatTemplate* chat_template);
 
-// The first, and the limits of the server, as comments of TOML, for
+// The first two, and the limits of the server, as comments of TOML, for
 // --print-config.
 std::string resolved_text(
     const ServerConfig& config,

@@ -250,6 +250,15 @@ TEST(InspectCheckpoint, TooLittleMemoryIsRefusedBeforeLoading) {
   EXPECT_THAT(what, HasSubstr("one sequence of 1024 tokens"));
 }
 
+TEST(InspectCheckpoint, WhatDoesNotFitIsReadAllTheSame) {
+  RunnerOptions options{.path = kTinyChat};
+  options.memory.kv_bytes = 1;
+  const auto checkpoint = read_checkpoint(options);
+  EXPECT_EQ(checkpoint.model_type, "llama");
+  EXPECT_FALSE(checkpoint.weights.empty());
+  EXPECT_THROW(with_plan(checkpoint, options), StartError);
+}
+
 TEST(InspectCheckpoint, ABrokenAdapterIsRefusedBeforeLoading) {
   const auto [absent, where] =
       refusal({.path = kTinyChat, .adapter = kAdapters + "nowhere"});

@@ -42,7 +42,8 @@ ServerConfig tiny_chat() {
 }
 
 std::string told(const CheckpointSummary& checkpoint) {
-  return aligned(model_report(tiny_chat(), checkpoint));
+  return aligned(model_report(tiny_chat(), checkpoint)) +
+         aligned(plan_report(tiny_chat(), checkpoint));
 }
 
 std::string told_of_text(
@@ -60,10 +61,10 @@ TEST(ModelReport, TellsAllThereIs) {
       "parameters         52345\n"
       "width              48\n"
       "attention          8 heads of 6\n"
-      "context            512 tokens of the 1024 that it was made for\n"
       "weights            bfloat16: lm_head\n"
       "                   mxfp4: layers 0-1: mlp.up_proj\n"
       "numerics           invariant\n"
+      "context            512 tokens of the 1024 that it was made for\n"
       "memory             3.0 GiB in all\n"
       "  weights          5.0 MiB\n"
       "  keys and values  3.1 MiB: 1600 tokens of 2.0 KiB\n"

@@ -55,9 +55,17 @@ def test_inspect_tells_one_thing_after_the_other():
     assert code == 0
     assert [line[:17].strip() for line in text.splitlines()] == [
         "model", "parameters", "width", "vocabulary", "attention",
-        "feed-forward", "context", "weights", "", "numerics", "memory",
+        "feed-forward", "weights", "", "numerics", "context", "memory",
         "weights", "keys and values", "working memory", "answers", "heap",
         "room", "tokenizer", "end tokens", "chat template"]
+
+
+def test_inspect_tells_what_a_model_is_made_of_that_does_not_fit():
+    code, text, complaint = run("inspect", TINY, "--kv-memory", "1")
+    assert code == 71
+    assert "\nattention          6 heads of 8, 2 of keys and values\n" in text
+    assert text.splitlines()[-1].startswith("numerics ")
+    assert "bytes are too few" in complaint
 
 
 def test_inspect_reads_a_gguf_and_its_tokenizer():
