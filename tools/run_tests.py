@@ -110,10 +110,21 @@ def program_run(stage, program, folder):
             f"{stage}/{program.name}")
 
 
-def programs(stage, count, folder):
-    found = sorted((ROOT / "build" / stage / "bin").glob("*_test"))
-    run_side_by_side(
-        [program_run(stage, program, folder) for program in found], count)
+# Begun first, so that no processor waits for them at the end.
+LONGEST = ("models_test", "runner_test")
+
+
+def program_runs(stage, folder):
+    found = (ROOT / "build" / stage / "bin").glob("*_test")
+    order = sorted(found, key=lambda each: (each.name not in LONGEST, each.name))
+    return [program_run(stage, program, folder) for program in order]
+
+
+def suite_run(suite, folder):
+    report = folder / f"{suite}.xml"
+    return ([sys.executable, "-m", "pytest", "-q", f"tests/{suite}",
+             f"--junitxml={report}", "-p", "no:cacheprovider"], report,
+            f"release/{suite}")
 
 
 def fuzzers(count):
@@ -124,12 +135,12 @@ def fuzzers(count):
 
 
 def dev(count, folder):
-    programs("dev", count, folder)
+    run_side_by_side(program_runs("dev", folder), count)
     fuzzers(count)
 
 
 def tsan(count, folder):
-    programs("tsan", count, folder)
+    run_side_by_side(program_runs("tsan", folder), count)
 
 
 def models_table(count, folder):
@@ -141,13 +152,9 @@ def models_table(count, folder):
 
 
 def release(count, folder):
-    programs("release", count, folder)
+    suites = [suite_run(suite, folder) for suite in ("server", "builtin_models")]
+    run_side_by_side(suites + program_runs("release", folder), count)
     models_table(count, folder)
-    for suite in ("server", "builtin_models"):
-        report = folder / f"{suite}.xml"
-        count.add(run([sys.executable, "-m", "pytest", "-q",
-                       f"tests/{suite}", f"--junitxml={report}", "-p",
-                       "no:cacheprovider"], report, f"release/{suite}"))
 
 
 def main(stages):
