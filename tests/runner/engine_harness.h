@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "engine/engine.h"
 
@@ -34,6 +35,7 @@ class EngineHarness {
     }
     for (int step = 0; step < kMostSteps && !engine_.idle(); ++step) {
       engine_.step();
+      note_preemption();
     }
     PARALLM_CHECK(engine_.idle(), "not done after {} steps", kMostSteps);
     engine_.scheduler().check_invariants();
@@ -42,8 +44,21 @@ class EngineHarness {
 
   const EngineStatus& status() const { return status_; }
 
+  // How many tokens each answer had when a sequence was first preempted.
+  const std::vector<size_t>& tokens_at_preemption() const {
+    return tokens_at_preemption_;
+  }
+
  private:
   static constexpr int kMostSteps = 20000;
+
+  void note_preemption() {
+    if (status_.preemptions > 0 && tokens_at_preemption_.empty()) {
+      for (const auto& [who, answer] : answers_) {
+        tokens_at_preemption_.push_back(answer.tokens.size());
+      }
+    }
+  }
 
   void hear(StepEvents events) {
     for (TokenEvent& event : events) {
@@ -73,6 +88,7 @@ class EngineHarness {
 
   EngineStatus status_;
   Answers answers_;
+  std::vector<size_t> tokens_at_preemption_;
   Engine engine_;
 };
 
