@@ -9,8 +9,10 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+import make_gguf  # noqa: E402
 from goldens import dense, hybrid, legacy, llama, moe  # noqa: E402
 from goldens.checkpoint import write_checkpoint  # noqa: E402
+from goldens.weights import rng_of  # noqa: E402
 
 SMALL_ONES = llama.VARIANTS | dense.VARIANTS | moe.VARIANTS | hybrid.VARIANTS | legacy.VARIANTS
 FOUR_BITS = {"quantization": {"group_size": 64, "bits": 4}}
@@ -37,17 +39,38 @@ MODELS = {
 }
 
 
+GGUF_TYPES = ("Q4_K", "Q6_K", "Q8_0")  # NAME.gguf, llamas of the same size
+
+
+def write_golden(folder, name):
+    golden, larger = MODELS[name]
+    small = SMALL_ONES[golden]
+    write_checkpoint(folder / name, dataclasses.replace(small, config=small.config | larger, equal=None), 0)
+
+
+def write_gguf(path, name):
+    config = make_gguf.packed_config("llama") | DENSE
+    tensors = {}
+    for tensor, shape in make_gguf.shapes_of(config).items():
+        kind = make_gguf.kind_of(tensor, shape, [name])
+        raw, _ = make_gguf.draw(kind, shape, 0.03, rng_of(name, tensor))
+        tensors[make_gguf.gguf_name(tensor)] = (kind, shape, raw)
+    make_gguf.write_gguf(path, make_gguf.metadata_of(config, {}), tensors)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [*MODELS, *GGUF_TYPES]
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("names", nargs="*", default=list(MODELS), metavar="NAME", help=", ".join(MODELS))
+    parser.add_argument("names", nargs="*", default=names, metavar="NAME", help=", ".join(names))
     options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
     for name in options.names:
-        golden, larger = MODELS[name]
-        small = SMALL_ONES[golden]
-        write_checkpoint(options.folder / name, dataclasses.replace(small, config=small.config | larger, equal=None), 0)
-        size = sum(path.stat().st_size for path in (options.folder / name).iterdir())
-        print(f"{name}: {size / 1e6:.0f} MB", flush=True)
+        if name in GGUF_TYPES:
+            write_gguf(options.folder / f"{name}.gguf", name)
+        else:
+            write_golden(options.folder, name)
+        print(name, flush=True)
 
 
 if __name__ == "__main__":
