@@ -101,12 +101,15 @@ TEST_F(GgufFiles, RefusesCountsThatTheFileHasNoRoomFor) {
   EXPECT_THAT(complaint(gguf_head(0, kHuge)), HasSubstr("keys, expected"));
   EXPECT_THAT(
       complaint(gguf_head(0, 1) + raw(kHuge) + std::string(16, 'k')),
-      HasSubstr("key number 0 has a string of 100000000000 bytes"));
+      HasSubstr("key number 0 has 100000000000 bytes in a string, expected"));
   EXPECT_THAT(
       complaint(
           gguf_head(0, 1) +
           gguf_key("list", kList, raw(kString) + raw(kHuge) + "abcdefgh")),
-      HasSubstr("list has 100000000000 items, expected at most 1"));
+      HasSubstr("list has 100000000000 items, expected at most"));
+  EXPECT_THAT(
+      complaint(gguf_head(9, 0) + std::string(64, ' ')),
+      HasSubstr("has 9 tensors and room for 2: truncated or corrupt"));
 }
 
 TEST_F(GgufFiles, RefusesValuesThatHaveNoMeaning) {
@@ -158,7 +161,7 @@ TEST_F(GgufFiles, RefusesTensorsThatAreNone) {
       one(gguf_tensor("a", {8}, kF32, 4)), HasSubstr("a multiple of 32"));
   EXPECT_THAT(
       one(gguf_tensor(std::string(65, 'a'), {8}, kF32, 0)),
-      HasSubstr("a string of 65 bytes"));
+      HasSubstr("65 bytes in a string, expected at most 64"));
 }
 
 TEST_F(GgufFiles, RefusesTensorsThatOverlapOrAreShort) {

@@ -63,11 +63,7 @@ void GgufReader::fill() {
 
 std::string GgufReader::string(uint64_t most) {
   const auto length = number<uint64_t>();
-  if (length > most || length > left()) {
-    refuse(fmt::format(
-        "has a string of {} bytes, expected at most {}", length,
-        std::min(most, left())));
-  }
+  expect_at_most(length, "bytes in a string", most, left());
   std::string text(length, '\0');
   read(text.data(), text.size());
   return text;
@@ -76,11 +72,19 @@ std::string GgufReader::string(uint64_t most) {
 uint64_t GgufReader::count(
     uint64_t most, uint64_t least_bytes, const char* what) {
   const auto count = number<uint64_t>();
-  const uint64_t fit = std::min(most, left() / least_bytes);
-  if (count > fit) {
-    refuse(fmt::format("has {} {}, expected at most {}", count, what, fit));
-  }
+  expect_at_most(count, what, most, left() / least_bytes);
   return count;
+}
+
+void GgufReader::expect_at_most(
+    uint64_t count, const char* what, uint64_t most, uint64_t room) const {
+  if (count > most) {
+    refuse(fmt::format("has {} {}, expected at most {}", count, what, most));
+  }
+  if (count > room) {
+    refuse(fmt::format(
+        "has {} {} and room for {}: truncated or corrupt", count, what, room));
+  }
 }
 
 } // namespace parallm

@@ -41,6 +41,8 @@ class GgufReader {
   void read(char* to, size_t bytes);
   void fill();
   uint64_t left() const { return end_ - at_; }
+  void expect_at_most(
+      uint64_t count, const char* what, uint64_t most, uint64_t room) const;
 
   std::filesystem::path path_;
   MappedFile file_;
