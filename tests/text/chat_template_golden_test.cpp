@@ -174,6 +174,16 @@ TEST(ChatTemplateGoldens, AllTemplatesRenderAsTransformersDoes) {
   }
 }
 
+// tools/make_template_goldens.py counts the digest of a new one.
+TEST(ChatTemplateGoldens, NoTemplateIsForgotten) {
+  SKIP_WITHOUT_SHARED("chat-templates");
+  const auto goldens =
+      test::read_json(PARALLM_TEST_DATA "/chat_template_goldens.json");
+  for (const auto& name : test::files_in(test::shared("chat-templates"))) {
+    EXPECT_TRUE(goldens.at("digests").as_object().contains(name)) << name;
+  }
+}
+
 // The prompt of a real model, from its own files, down to the ids that
 // transformers 5.23 gives.
 TEST(ChatTemplateGoldens, PromptAndIdsOfQwenEqualTransformers) {

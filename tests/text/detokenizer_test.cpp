@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "tests/support/temporary_folder.h"
 #include "tests/text/reference_decoder.h"
 
 namespace parallm {
@@ -51,6 +52,18 @@ TEST(Detokenizer, HoldsACharacterBackUntilItsBytesAreThere) {
     EXPECT_EQ(detokenizer.last_bytes(), at == 0 ? 0 : 1);
   }
   detokenizer.push(ids.back(), text);
+  EXPECT_EQ(text, "🦙");
+}
+
+TEST(Detokenizer, HoldsACharacterOfByteLevelTokensBack) {
+  const auto tokenizer = Tokenizer::load(kByteLevel);
+  Detokenizer detokenizer(*tokenizer, true);
+  std::string text;
+  for (const auto* part : {"ð", "Ł", "¦"}) {
+    detokenizer.push(tokenizer->id_of(part).value(), text);
+    EXPECT_EQ(text, "");
+  }
+  detokenizer.push(tokenizer->id_of("Ļ").value(), text);
   EXPECT_EQ(text, "🦙");
 }
 
@@ -128,6 +141,37 @@ TEST(Detokenizer, EqualsDecodeOnRandomIdsOfRealVocabularies) {
         name == "llama3.2" || name == "qwen2.5" || name == "smollm";
     expect_all_ways_equal(test::shared("tokenizers/" + name), !byte_level);
   }
+}
+
+// Sentencepiece's unigrams, with no pieces for bytes.
+constexpr auto kUnigrams = R"({
+  "version": "1.0",
+  "added_tokens": [
+    {"id": 0, "content": "<unk>", "single_word": false, "lstrip": false,
+     "rstrip": false, "normalized": false, "special": true},
+    {"id": 1, "content": "</s>", "single_word": false, "lstrip": false,
+     "rstrip": false, "normalized": false, "special": true}],
+  "pre_tokenizer": {"type": "Metaspace", "replacement": "▁",
+                    "prepend_scheme": "always", "split": true},
+  "decoder": {"type": "Metaspace", "replacement": "▁",
+              "prepend_scheme": "always", "split": true},
+  "model": {"type": "Unigram", "unk_id": 0, "byte_fallback": false, "vocab": [
+    ["<unk>", 0], ["</s>", 0], ["▁", -3], ["▁the", -1], ["▁日", -2],
+    ["本", -2], ["n", -4], ["é", -4], ["t", -4], ["he", -4]]}})";
+
+TEST(Detokenizer, EqualsDecodeWhereNoTokenIsAByte) {
+  test::TemporaryFolder folder;
+  folder.write("tokenizer.json", kUnigrams);
+  expect_all_ways_equal(folder.path(), false);
+}
+
+TEST(Detokenizer, GivesAnUnknownTokenOnlyIfAskedForSpecials) {
+  test::TemporaryFolder folder;
+  folder.write("tokenizer.json", kUnigrams);
+  const auto tokenizer = Tokenizer::load(folder.path());
+  const auto ids = tokenizer->encode("the 🦙né 日本", {});
+  EXPECT_EQ(token_by_token(*tokenizer, ids, true), "the né 日本");
+  EXPECT_EQ(token_by_token(*tokenizer, ids, false), "the <unk>né 日本");
 }
 
 void expect_texts_decode(

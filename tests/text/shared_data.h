@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -17,6 +18,15 @@ inline std::string shared(const std::string& name) {
 
 inline bool has_shared(const std::string& name) {
   return std::filesystem::exists(shared(name));
+}
+
+// Their names, sorted.
+inline std::set<std::string> files_in(const std::string& folder) {
+  std::set<std::string> names;
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    names.insert(file.path().filename().string());
+  }
+  return names;
 }
 
 #define SKIP_WITHOUT_SHARED(name)                      \
