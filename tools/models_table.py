@@ -65,7 +65,7 @@ does the same to mlx-lm's model, so that these are compared too.
 
 ## Adding a family
 
-One file, one line, one golden. OLMoE, the latest, was this:
+One file, one line, one golden. OLMoE was this:
 
 ```
 src/models/families/olmoe.cpp  | 28 ++++++  config.json -> ArchSpec

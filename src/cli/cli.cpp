@@ -34,7 +34,7 @@ void print_help() {
   fmt::print("\nparallm SUBCOMMAND --help tells more.\n");
 }
 
-// What was printed before comes before.
+// stderr does not wait for what stdout still holds.
 int complain(int exit_code, const std::string& message) {
   std::fflush(stdout);
   fmt::print(stderr, "parallm: {}\n", message);

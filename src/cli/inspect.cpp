@@ -23,7 +23,8 @@ constexpr auto kHelp =
 void tell(const ServerConfig& config) {
   const Machine machine = this_machine();
   const RunnerOptions options = runner_options(config, machine);
-  static_cast<void>(server_options(config, machine)); // the key file
+  static_cast<void>(
+      server_options(config, machine)); // throws if there is no key file
   auto checkpoint = read_checkpoint(options);
   fmt::print("{}", aligned(model_report(config, checkpoint)));
   checkpoint = with_plan(std::move(checkpoint), options);

@@ -92,8 +92,8 @@ std::string hint_at_pytorch(const fs::path& folder) {
   std::error_code absent; // the folder
   for (const auto& entry : fs::directory_iterator(folder, absent)) {
     if (entry.path().extension() == ".bin") {
-      return "; PyTorch's .bin files are not read: mlx_lm.convert makes an MLX "
-             "checkpoint of them";
+      return "; PyTorch's .bin files are not read: transformers' "
+             "save_pretrained writes them as safetensors";
     }
   }
   return "";

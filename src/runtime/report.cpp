@@ -55,18 +55,21 @@ std::string kv_text(const CheckpointSummary& checkpoint) {
       "{}: {} tokens of {}", in_bytes(kv), tokens, in_bytes(kv / tokens));
 }
 
-// The largest batches of the longest sequences, and of the most.
+// The largest batches of the longest sequences, and of the most. Sequences hold
+// whole blocks.
 std::string room_text(const LoadedGeometry& geometry, int max_sequences) {
-  const int64_t tokens = tokens_of(geometry);
-  const int64_t longest =
-      std::min<int64_t>(max_sequences, tokens / geometry.max_positions);
+  const int each = (geometry.max_positions + geometry.block_tokens - 1) /
+                   geometry.block_tokens;
+  const int longest = std::min(max_sequences, geometry.blocks / each);
+  const int short_ones = std::min(max_sequences, geometry.blocks);
   const auto text = fmt::format(
       "{} sequence{} of {} tokens", longest, longest == 1 ? "" : "s",
       geometry.max_positions);
-  return longest == max_sequences ? text
-                                  : fmt::format(
-                                        "{}, or {} of {}", text, max_sequences,
-                                        tokens / max_sequences);
+  return longest == max_sequences
+             ? text
+             : fmt::format(
+                   "{}, or {} of {}", text, short_ones,
+                   geometry.blocks / short_ones * geometry.block_tokens);
 }
 
 std::string context_text(int positions, int of_the_model) {

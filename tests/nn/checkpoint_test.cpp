@@ -114,7 +114,7 @@ TEST_F(CheckpointFolder, SaysThatWeightsOfPyTorchAreNotRead) {
       open_complaint(kExitNotFound),
       "FOLDER: holds neither model.safetensors nor "
       "model.safetensors.index.json; PyTorch's .bin files are not read: "
-      "mlx_lm.convert makes an MLX checkpoint of them");
+      "transformers' save_pretrained writes them as safetensors");
 }
 
 TEST_F(CheckpointFolder, FindsATruncatedFileWhereverItIsCut) {

@@ -104,6 +104,9 @@ TEST(GgufConfig, SaysWhatConfigJsonWouldOfExperts) {
   EXPECT_EQ(qwen.integer("num_experts_per_tok", 0), 2);
   EXPECT_EQ(qwen.integer("moe_intermediate_size", 0), 32);
   EXPECT_TRUE(qwen.flag_or("norm_topk_prob", false));
+  GgufFile unshared = qwen3moe();
+  unshared.metadata["qwen3moe.expert_shared_feed_forward_length"] = int64_t{0};
+  EXPECT_EQ(gguf_config(unshared).text("model_type"), "qwen3_moe");
   const auto mixtral = config_with(
       {{"llama.expert_count", int64_t{8}},
        {"llama.expert_used_count", int64_t{3}}});
@@ -130,7 +133,7 @@ TEST(GgufConfig, RefusesWhatCannotBeOfExperts) {
       HasSubstr("qwen3moe.expert_count is missing or 0, but"));
   EXPECT_THAT(
       with("qwen3moe.expert_shared_feed_forward_length", int64_t{32}),
-      HasSubstr("expert_shared_feed_forward_length is not a known setting"));
+      HasSubstr("expert_shared_feed_forward_length is 32, expected 0 to 0"));
   EXPECT_THAT(
       with("qwen3moe.expert_weights_scale", 2.0),
       HasSubstr("expert_weights_scale is not a known setting"));

@@ -89,6 +89,9 @@ TEST_F(GgufFiles, RefusesWhatIsNoneOrOfAnotherVersion) {
   EXPECT_THAT(complaint(""), HasSubstr("not a GGUF file"));
   EXPECT_THAT(complaint("GGUF"), HasSubstr("not a GGUF file"));
   EXPECT_THAT(complaint(std::string(64, 'x')), HasSubstr("not a GGUF file"));
+  EXPECT_THAT(
+      complaint("version https://git-lfs.github.com/spec/v1\noid sha256:12"),
+      HasSubstr("a pointer of Git LFS"));
   EXPECT_THAT(complaint(gguf_head(0, 0, 1)), HasSubstr("version 1"));
   EXPECT_THAT(complaint(gguf_head(0, 0, 4)), HasSubstr("version 4"));
   EXPECT_THAT(complaint(gguf_head(0, 0, 0x03000000)), HasSubstr("big-endian"));

@@ -131,7 +131,7 @@ std::vector<GenerateRequest> subjects() {
   return all;
 }
 
-// Others with any sampling, of any length.
+// Others with any sampling, of any length; every third stays to the end.
 std::vector<GenerateRequest> neighbours(int count) {
   Prompts prompts(2);
   std::vector<GenerateRequest> all;
@@ -144,7 +144,8 @@ std::vector<GenerateRequest> neighbours(int count) {
     params.prompt_logprobs = prompts.below(3) - 1;
     params.logprobs_mode = static_cast<LogprobsMode>(prompts.below(2));
     all.push_back(request(id, prompts.prompt(1 + prompts.below(60)), params));
-    all.back().max_new_tokens = 1 + prompts.below(kLength / 4);
+    all.back().max_new_tokens =
+        i % 3 == 0 ? kLength : 1 + prompts.below(kLength / 4);
   }
   return all;
 }

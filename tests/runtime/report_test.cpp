@@ -71,7 +71,7 @@ TEST(ModelReport, TellsAllThereIs) {
       "  working memory   1.5 MiB\n"
       "  answers          3.0 GiB\n"
       "  heap             1.0 MiB\n"
-      "room               3 sequences of 512 tokens, or 64 of 25\n");
+      "room               3 sequences of 512 tokens, or 64 of 16\n");
 }
 
 TEST(ModelReport, TellsHowTheWholeIsPacked) {
@@ -112,9 +112,9 @@ TEST(ModelReport, AWholeContextIsToldOnce) {
 
 TEST(ModelReport, ARoomForAllIsToldOnce) {
   CheckpointSummary checkpoint = some_checkpoint();
-  checkpoint.geometry.max_positions = 25;
+  checkpoint.geometry.max_positions = 16;
   EXPECT_THAT(
-      told(checkpoint), HasSubstr("\nroom               64 sequences of 25 "
+      told(checkpoint), HasSubstr("\nroom               64 sequences of 16 "
                                   "tokens\n"));
 }
 

@@ -29,7 +29,7 @@ ArchSpec read_mixtral(const ConfigJson& json) {
   return spec;
 }
 
-// Likewise.
+// One with a window slides in every layer, as a Mixtral does.
 ArchSpec read_phimoe(const ConfigJson& json) {
   ArchSpec spec = read_llama(json);
   slide_except(spec, json, 0);

@@ -129,6 +129,8 @@ void tidy_next(Checkpoint& ck, const ArchSpec& spec) {
   tidy_experts(ck, spec);
 }
 
+constexpr int kMostLayers = 1 << 16; // far above any model's
+
 // Does this layer slide? max_window_layers is read by each family in its own
 // way, as in transformers.
 using Slides = bool (*)(int layer, int max_window_layers);
@@ -153,7 +155,7 @@ void slide(ArchSpec& spec, const ConfigJson& json, Slides slides) {
   }
   slide_except(spec, json, 0);
   const int layers = static_cast<int>(spec.layers.size());
-  const int limit = json.integer_or("max_window_layers", layers, 0, layers);
+  const int limit = json.integer_or("max_window_layers", 28, 0, kMostLayers);
   for (int i = 0; i < layers && !json.has("layer_types"); ++i) {
     if (!slides(i, limit)) {
       std::get<GqaSpec>(spec.layers[i].mixer).window = 0;

@@ -98,9 +98,10 @@ class Filler {
                       : is_key(tensor.name) ? kv_heads_
                                             : 0;
     checkpoint_.put(
-        name, heads > 0                     ? halves_first(tensor, a, heads)
-              : is_shared_gate(tensor.name) ? mx::reshape(a, {1, -1})
-                                            : a);
+        name, heads > 0 ? halves_first(tensor, a, heads)
+              : is_shared_gate(tensor.name) && a.ndim() == 1
+                  ? mx::expand_dims(a, 0)
+                  : a);
   }
 
   // The two numbers that turn together are neighbours in the file; our family

@@ -53,6 +53,8 @@ constexpr const char* kKnown[] = {
 // converters name it.
 constexpr const char* kLayout = "Meta AI original pth";
 
+constexpr const char* kSharedWidth = "expert_shared_feed_forward_length";
+
 class ConfigMaker {
  public:
   explicit ConfigMaker(const GgufFile& file)
@@ -86,6 +88,10 @@ class ConfigMaker {
 
   // One part of several, and what nobody here reads.
   void expect_known() const {
+    // Converters write its width even where there is no shared expert.
+    if (has_setting(kSharedWidth) && !is_width(kSharedWidth)) {
+      keys_.integer(key(kSharedWidth), 0, 0);
+    }
     if (keys_.has("split.count")) {
       keys_.integer("split.count", 0, 1);
     }
@@ -105,11 +111,15 @@ class ConfigMaker {
     }
   }
 
-  bool is_known(const std::string& setting) const {
+  bool is_width(std::string_view setting) const {
     const auto& widths = architecture_.widths;
+    return std::ranges::find(widths, setting, &GgufWidth::setting) !=
+           widths.end();
+  }
+
+  bool is_known(std::string_view setting) const {
     return std::ranges::find(kKnown, setting) != std::end(kKnown) ||
-           std::ranges::find(widths, setting, &GgufWidth::setting) !=
-               widths.end();
+           setting == kSharedWidth || is_width(setting);
   }
 
   void read_sizes() {

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
+#include <string>
 #include <utility>
 
 #include "base/check.h"
+#include "base/lfs_pointer.h"
 #include "nn/gguf/gguf_reader.h"
 
 namespace parallm {
@@ -52,7 +55,10 @@ class HeadReader {
  private:
   void read_version() {
     if (file_.stamp.bytes < 24 || in_.number<uint32_t>() != kMagic) {
-      in_.refuse("not a GGUF file: it does not begin with GGUF and a head");
+      in_.refuse(
+          is_pointer() ? kLfsPointer
+                       : "not a GGUF file: it does not begin with GGUF and a "
+                         "head");
     }
     const auto version = in_.number<uint32_t>();
     if ((version & 0xffffu) == 0 && version != 0) {
@@ -63,6 +69,13 @@ class HeadReader {
           "is of version {} of the format, expected {} or {}", version, kOldest,
           kNewest));
     }
+  }
+
+  bool is_pointer() const {
+    std::string start(kLfsPointerBegin.size(), '\0');
+    std::ifstream(file_.path, std::ios::binary)
+        .read(start.data(), static_cast<std::streamsize>(start.size()));
+    return is_lfs_pointer(start);
   }
 
   void read_metadata(uint64_t count) {

@@ -20,7 +20,7 @@ constexpr float kMostHalf = 65504;
 struct Rows {
   GgufType type;
   const uint8_t* blocks;
-  size_t row_blocks; // bytes of a row, here and below
+  size_t row_bytes; // in the file, here and below
   uint8_t* codes;
   size_t row_codes;
   char* scales;
@@ -41,7 +41,7 @@ bool repack_row(
     const Rows& rows, size_t row, std::vector<AffineGroup>& groups) {
   groups.resize(rows.row_groups);
   repack_blocks(
-      rows.type, {rows.blocks + row * rows.row_blocks, rows.row_blocks},
+      rows.type, {rows.blocks + row * rows.row_bytes, rows.row_bytes},
       {rows.codes + row * rows.row_codes, rows.row_codes}, groups);
   const size_t bytes = float_bytes(rows.scale_type);
   size_t at = row * rows.row_groups * bytes;
@@ -72,7 +72,7 @@ bool repack_side_by_side(const Rows& rows, size_t count) {
   constexpr auto kThreadIfThereIsOne =
       std::launch::async | std::launch::deferred;
   const size_t least =
-      std::max<size_t>(1, kLeastBytes / std::max<size_t>(1, rows.row_blocks));
+      std::max<size_t>(1, kLeastBytes / std::max<size_t>(1, rows.row_bytes));
   const size_t share = std::max(least, (count + kWorkers - 1) / kWorkers);
   std::vector<std::future<bool>> workers;
   for (size_t at = 0; at < count; at += share) {
@@ -105,14 +105,14 @@ class Repack : public CpuPrimitive {
     const Rows rows{
         .type = type_,
         .blocks = in[0].data<uint8_t>(),
-        .row_blocks = static_cast<size_t>(in[0].shape(-1)),
+        .row_bytes = static_cast<size_t>(in[0].shape(-1)),
         .codes = out[0].data<uint8_t>(),
         .row_codes = out[0].shape(-1) * sizeof(uint32_t),
         .scales = out[1].data<char>(),
         .biases = out[2].data<char>(),
         .scale_type = float_type(out[1].dtype()),
         .row_groups = static_cast<size_t>(out[1].shape(-1))};
-    if (!repack_side_by_side(rows, in[0].size() / rows.row_blocks)) {
+    if (!repack_side_by_side(rows, in[0].size() / rows.row_bytes)) {
       throw StartError(
           kExitBadData,
           fmt::format(
