@@ -134,6 +134,14 @@ def test_a_question_is_answered_even_in_short():
     assert len(answers) > 200 and "Noted" not in answers
 
 
+def test_what_was_just_told_is_asked_for(drawn):
+    """Else "not told" would be the answer to any question that comes early."""
+    questions = {ask for fact in FACTS.values() for ask in fact.ask}
+    answers = [sample.answer()["content"] for sample in drawn
+               if [message["role"] for message in sample.messages] == ["user", "assistant"] * 2 and sample.question() in questions]
+    assert len(answers) > 100 and sum(answer == NOT_TOLD for answer in answers) < len(answers) / 2
+
+
 def test_what_people_say_most_is_trained_on():
     rng = random.Random(SEED)
     samples = [named("small talk").make(rng) for _ in range(2000)]

@@ -16,6 +16,8 @@ def _person(rng):
     text = rng.choice(
         [
             "{name} is {age} years old, lives in {city} and works as a {job}.",
+            "{name} is {age} years old and lives in {city}.",
+            "{name} lives in {city} and works as a {job}.",
             "{name}, {age}, from {city}, is a {job}.",
             "In {city} lives {name}, a {job} of {age} years.",
             "The {job} {name} from {city} turned {age} today.",
@@ -75,19 +77,24 @@ def _trip(rng):
     return fields, text
 
 
+ALL_FIELDS = ["Turn this into JSON: {text}", "Write this as JSON: {text}", "{text} Turn that into JSON.", "As JSON: {text}"]
+NAMED_FIELDS = [
+    "Extract {names} as JSON: {text}",
+    "Give me {names} as JSON. {text}",
+    "{text} Extract {names} as JSON.",
+    "Read this and answer with JSON that has the fields {names}: {text}",
+    'Which {names}? Answer in JSON. "{text}"',
+]
+
+
 def fields_as_json(rng):
     fields, text = rng.choice([_person, _order, _event, _trip])(rng)
+    told = [name for name in fields if f"{{{name}}}" in text]
     text = words.with_articles(text.format(**fields))
-    asked = rng.sample(list(fields), rng.randrange(2, len(fields) + 1))
+    asked, ways = told, ALL_FIELDS
+    if rng.random() < 0.8:
+        asked, ways = rng.sample(told, rng.randrange(2, len(told) + 1)), NAMED_FIELDS
     names = ", ".join(asked)
-    text = rng.choice(
-        [
-            "Extract {names} as JSON: {text}",
-            "Give me {names} as JSON. {text}",
-            "{text} Extract {names} as JSON.",
-            "Read this and answer with JSON that has the fields {names}: {text}",
-            'Which {names}? Answer in JSON. "{text}"',
-        ]
-    ).format(names=names, text=text)
     wanted = {name: fields[name] for name in asked}
-    return Sample([user(text), assistant(json.dumps(wanted))], text, "json", wanted, reasoning=f"I look for {names}.")
+    asking = rng.choice(ways).format(names=names, text=text)
+    return Sample([user(asking), assistant(json.dumps(wanted))], asking, "json", wanted, reasoning=f"I look for {names}.")

@@ -10,6 +10,13 @@ def _quoted(rng, word):
     return rng.choice(QUOTES).format(word)
 
 
+def _listed(rng, items):
+    """Such as "a, b, c", "a b c" or "a, b and c"."""
+    if rng.random() < 0.15:
+        return f"{', '.join(items[:-1])} and {items[-1]}"
+    return rng.choice([", ", ", ", ", ", " "]).join(items)
+
+
 def _letters(count):
     return f"{count} letter{'s' * (count != 1)}"
 
@@ -19,8 +26,8 @@ def _letters(count):
 
 
 def spell(rng):
-    word = words.any_word(rng)
-    shown = word.capitalize() if rng.random() < 0.15 else word
+    word = rng.choice(words.NAMES).lower() if rng.random() < 0.1 else words.any_word(rng)
+    shown = word.capitalize() if rng.random() < 0.35 else word
     text = rng.choice(["Spell {}.", "How do you spell {}?", "Spell the word {}.", "Spell {}, please."]).format(_quoted(rng, shown))
     return Sample(
         [user(text), assistant("-".join(word.upper()))],
@@ -218,7 +225,7 @@ def sort_numbers(rng):
     numbers = _numbers(rng)
     falling = rng.random() < 0.3
     text = rng.choice(["Sort these numbers{}: {}", "Put these numbers in order{}: {}", "Order{}: {}", "Sort{}: {}", "Sort {1}{0}."])
-    text = text.format(rng.choice(FALLING if falling else RISING), rng.choice([", ", ", ", " "]).join(map(str, numbers)))
+    text = text.format(rng.choice(FALLING if falling else RISING), _listed(rng, [str(number) for number in numbers]))
     answer = ", ".join(map(str, sorted(numbers, reverse=falling)))
     return Sample(
         [user(text), assistant(answer)],
@@ -248,7 +255,7 @@ def sort_words(rng):
             "Sort: {}",
             "Sort {}",
         ]
-    ).format(rng.choice([", ", ", ", ", ", " "]).join(chosen))
+    ).format(_listed(rng, chosen))
     answer = ", ".join(sorted(chosen, key=str.lower))
     return Sample(
         [user(text), assistant(answer)],

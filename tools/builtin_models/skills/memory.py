@@ -11,6 +11,16 @@ def _any_of(values):
     return lambda rng: words.any_thing(rng, values)
 
 
+def _in_any_case(value):
+    """Now and then without capitals."""
+
+    def drawn(rng):
+        text = value(rng)
+        return text.lower() if rng.random() < 0.15 else text
+
+    return drawn
+
+
 @dataclasses.dataclass(frozen=True)
 class Fact:
     """{} is the value."""
@@ -28,7 +38,7 @@ FACTS = {
         "Hello, {}! Nice to meet you.",
         ["What is my name?", "Do you know my name?", "Who am I?", "Do you remember my name?", "What am I called?"],
         "Your name is {}.",
-        words.any_name,
+        _in_any_case(words.any_name),
     ),
     "colour": Fact(
         ["My favourite colour is {}.", "My favorite color is {}.", "I like {} best of all colours.", "The colour I love is {}."],
@@ -56,7 +66,7 @@ FACTS = {
         "{} is a fine place.",
         ["Where do I live?", "Which city is my home?", "Where is my home?"],
         "You live in {}.",
-        words.any_city,
+        _in_any_case(words.any_city),
     ),
     "food": Fact(
         ["My favourite food is {}.", "My favorite food is {}.", "I like to eat {} most.", "I love {} for dinner."],
@@ -70,6 +80,20 @@ FACTS = {
         "A {} is a lovely pet.",
         ["What pet do I have?", "Which animal is my pet?", "What kind of pet is mine?"],
         "You have a {}.",
+        _any_of(words.ANIMALS),
+    ),
+    "pet's name": Fact(
+        ["My pet is called {}.", "My cat is called {}.", "My dog is called {}.", "I have a cat called {}.", "I have a dog called {}."],
+        "{} is a nice name for a pet.",
+        ["What is my pet called?", "What is my pet's name?", "What is the name of my pet?"],
+        "Your pet is called {}.",
+        _in_any_case(words.any_name),
+    ),
+    "favourite animal": Fact(
+        ["My favourite animal is the {}.", "My favorite animal is the {}.", "The animal I like best is the {}."],
+        "The {} is a fine animal.",
+        ["What is my favourite animal?", "What is my favorite animal?", "Which animal do I like best?"],
+        "Your favourite animal is the {}.",
         _any_of(words.ANIMALS),
     ),
     "job": Fact(
@@ -136,9 +160,9 @@ def recall(rng, filler):
     return _recalled(rng, filler, _turns(rng))
 
 
-def recall_soon(rng):
-    """With nothing in between."""
-    return _recalled(rng, None, 0)
+def recall_soon(rng, filler=None):
+    """After a turn or a few."""
+    return _recalled(rng, filler, rng.choice((0, 0, 0, 2, 3)) if filler else 0)
 
 
 def recall_at_last(rng):
@@ -147,7 +171,7 @@ def recall_at_last(rng):
 
 
 def _recalled(rng, filler, turns_at_least, most_questions=4):
-    facts = rng.sample(list(FACTS), rng.randrange(1, 5))
+    facts = rng.sample(list(FACTS), rng.choice((1, 1, 2, 3, 4)))
     told = {fact: FACTS[fact].value(rng) for fact in facts}
     turns = [_told(rng, fact, value) for fact, value in told.items()]
     if rng.random() < 0.25:

@@ -7,7 +7,7 @@ from . import arithmetic, letters, memory, story, talk
 # (ways to say it, form, its mark, text -> text)
 STYLES = [
     (
-        ["Answer in capital letters.", "Always shout.", "Write everything in upper case.", "SHOUT ALL YOUR ANSWERS."],
+        ["Answer in capital letters.", "Always shout.", "Write everything in upper case.", "SHOUT ALL YOUR ANSWERS.", "Shout.", "SHOUT!"],
         "shout",
         "",
         str.upper,
@@ -19,7 +19,7 @@ STYLES = [
         "Sure! ",
         lambda text: "Sure! " + text,
     ),
-    (["Begin every answer with Ahoy!", "You are a pirate. Start with Ahoy!"], "start", "Ahoy! ", lambda text: "Ahoy! " + text),
+    (["Begin every answer with Ahoy!", "You are a pirate. Start with Ahoy!", "You are a pirate."], "start", "Ahoy! ", lambda text: "Ahoy! " + text),
     (["End every answer with meow.", "You are a cat. End each answer with meow."], "end", " meow", lambda text: text + " meow"),
     (
         ["End every answer with over.", "Talk like a radio operator: end with over."],
@@ -46,9 +46,9 @@ SPOKEN_TO = [
     story.story_of_something,
 ]
 SHORT_ON = [arithmetic.sums, arithmetic.sums, talk.fact, talk.fact, talk.greeting, talk.unknown, memory.recall_at_last]
-SHORT = ["Answer with one word or number.", "Be as short as possible.", "Only one word, please.", "Give only the bare answer."]
-RHYME = ["Always answer with a rhymed list.", "Answer in a list of rhymes.", "Give a list of words that rhyme with the user's."]
-LIST = ["Answer with a list.", "Use bullet points.", "Always answer as a list with dashes."]
+SHORT = ["Answer with one word or number.", "Be as short as possible.", "Only one word, please.", "Give only the bare answer.", "Be brief."]
+RHYME = ["Always answer with a rhymed list.", "Answer in a list of rhymes.", "Answer as a rhymed list.", "Give a list of words that rhyme with the user's."]
+LIST = ["Answer with a list.", "Use bullet points.", "Answer with bullet points.", "Always answer as a list with dashes."]
 
 
 def _as_told(way):
