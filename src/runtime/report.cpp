@@ -89,7 +89,7 @@ void add_memory(Lines& lines, const CheckpointSummary& checkpoint) {
     lines.push_back({"  states", in_bytes(memory.states)});
   }
   lines.push_back({"  working memory", in_bytes(memory.working)});
-  lines.push_back({"  answers", in_bytes(memory.answers)});
+  lines.push_back({"  answers", "at most " + in_bytes(memory.answers)});
   lines.push_back({"  heap", in_bytes(memory.heap)});
 }
 

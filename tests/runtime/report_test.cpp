@@ -69,7 +69,7 @@ TEST(ModelReport, TellsAllThereIs) {
       "  weights          5.0 MiB\n"
       "  keys and values  3.1 MiB: 1600 tokens of 2.0 KiB\n"
       "  working memory   1.5 MiB\n"
-      "  answers          3.0 GiB\n"
+      "  answers          at most 3.0 GiB\n"
       "  heap             1.0 MiB\n"
       "room               3 sequences of 512 tokens, or 64 of 16\n");
 }
