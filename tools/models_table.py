@@ -85,8 +85,8 @@ tools/goldens/moe.py           | 13 +++     a tiny config.json and two variants
 """
 STALE = """docs/MODELS.md is not what the golden tests found. Renew it:
 build/release/bin/models_test --gtest_filter='*Golden*' \
---gtest_output=xml:/tmp/golden.xml
-tools/models_table.py /tmp/golden.xml"""
+--gtest_output=xml:build/golden.xml
+tools/models_table.py build/golden.xml"""
 
 
 def errors(report):

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/check.h"
 #include "runtime/model_text.h"
 
 namespace parallm {
@@ -131,18 +130,6 @@ TEST(ModelReport, ATokenOfFewBytesIsToldInBytes) {
   CheckpointSummary checkpoint = some_checkpoint();
   checkpoint.memory.kv = size_t{1600} * 96;
   EXPECT_THAT(told(checkpoint), HasSubstr("150.0 KiB: 1600 tokens of 96 B\n"));
-}
-
-TEST(ModelReport, SettingsThatServeRefusesAreRefused) {
-  ServerConfig config = tiny_chat();
-  config.engine.numerics = NumericsChoice::kFast;
-  try {
-    model_report(config, some_checkpoint());
-    FAIL() << "not refused";
-  } catch (const StartError& error) {
-    EXPECT_EQ(error.exit_code, kExitConfig);
-    EXPECT_THAT(error.what(), HasSubstr("--numerics fast"));
-  }
 }
 
 TEST(TextReport, TellsHowTextGetsInAndOut) {

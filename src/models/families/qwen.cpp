@@ -155,6 +155,7 @@ void slide(ArchSpec& spec, const ConfigJson& json, Slides slides) {
   }
   slide_except(spec, json, 0);
   const int layers = static_cast<int>(spec.layers.size());
+  // 28 is transformers' own default; a limit beyond the layers is common.
   const int limit = json.integer_or("max_window_layers", 28, 0, kMostLayers);
   for (int i = 0; i < layers && !json.has("layer_types"); ++i) {
     if (!slides(i, limit)) {
