@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/instruction_set.h"
+
 // Vectors of 16 floats for CPU kernels, in the compilers' own vector types, so
 // that one source serves AVX-512, AVX2 and NEON. Every sum over K elements is
 // 16 partial sums, lane i taking the elements i, i + 16, ..., then added in a
@@ -58,13 +60,13 @@ constexpr int round_up(int n) {
     body(args);                                                         \
   }                                                                     \
   void name(const Args& args) {                                         \
-    switch (::parallm::simd::host_set()) {                              \
-      case ::parallm::simd::InstructionSet::kAvx512:                    \
-        return name##_avx512(args);                                     \
-      case ::parallm::simd::InstructionSet::kAvx2:                      \
-        return name##_avx2(args);                                       \
-      case ::parallm::simd::InstructionSet::kBaseline:                  \
+    switch (::parallm::instruction_set()) {                             \
+      case ::parallm::InstructionSet::kBaseline:                        \
         return name##_baseline(args);                                   \
+      case ::parallm::InstructionSet::kAvx2:                            \
+        return name##_avx2(args);                                       \
+      default:                                                          \
+        return name##_avx512(args);                                     \
     }                                                                   \
   }
 #else
@@ -73,21 +75,5 @@ constexpr int round_up(int n) {
     body(args);                                \
   }
 #endif
-
-enum class InstructionSet : uint8_t { kBaseline, kAvx2, kAvx512 };
-
-inline InstructionSet host_set() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq")) {
-    return InstructionSet::kAvx512;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return InstructionSet::kAvx2;
-  }
-#endif
-  return InstructionSet::kBaseline;
-}
 
 } // namespace parallm::simd

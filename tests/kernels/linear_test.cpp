@@ -6,14 +6,6 @@
 #include "tests/support/packed_weights.h"
 
 namespace parallm {
-
-// The versions behind `product`, made by PARALLM_MULTIVERSION.
-#if defined(__x86_64__)
-void product_avx512(const ProductArgs& args);
-void product_avx2(const ProductArgs& args);
-void product_baseline(const ProductArgs& args);
-#endif
-
 namespace {
 
 using namespace test;
@@ -130,13 +122,10 @@ TEST(Linear, GivesARowTheSameBitsInAnyBatch) {
   }
 }
 
-#if defined(__x86_64__)
-using Version = void (*)(const ProductArgs&);
-
-std::vector<float> run(Version version, ProductArgs args) {
+std::vector<float> run(ProductArgs args) {
   std::vector<float> out(static_cast<size_t>(args.rows) * args.outputs);
   args.out = out.data();
-  version(args);
+  product(args);
   return out;
 }
 
@@ -171,19 +160,15 @@ TEST(Linear, AgreesOnEveryInstructionSet) {
       args.biases = w.biases->data<char>();
     }
     args.group_size = form.group_size;
-    const auto plain = run(product_baseline, args);
-    const auto host = simd::host_set();
-    if (host >= simd::InstructionSet::kAvx2) {
-      EXPECT_LT(max_difference(run(product_avx2, args), plain), 1e-4f)
-          << text(form);
-    }
-    if (host >= simd::InstructionSet::kAvx512) {
-      EXPECT_LT(max_difference(run(product_avx512, args), plain), 1e-4f)
-          << text(form);
+    use_instruction_set(InstructionSet::kBaseline);
+    const auto plain = run(args);
+    for (const auto set : host_instruction_sets()) {
+      use_instruction_set(set);
+      EXPECT_LT(max_difference(run(args), plain), 1e-4f)
+          << text(form) << " " << name_of(set);
     }
   }
 }
-#endif
 
 } // namespace
 } // namespace parallm

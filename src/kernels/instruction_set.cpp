@@ -1,0 +1,109 @@
+#include "kernels/instruction_set.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "base/check.h"
+
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+namespace parallm {
+namespace {
+
+struct Known {
+  InstructionSet set;
+  bool present;
+};
+
+#if defined(__x86_64__)
+
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") &&
+         __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq");
+}
+
+std::vector<Known> known_sets() {
+  __builtin_cpu_init();
+  const bool avx2 =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && has_avx512();
+  const bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
+  const bool bf16 = vnni && __builtin_cpu_supports("avx512bf16");
+  return {
+      {InstructionSet::kAvx2, avx2},
+      {InstructionSet::kAvx512, avx512},
+      {InstructionSet::kAvx512Vnni, vnni},
+      {InstructionSet::kAvx512Bf16, bf16}};
+}
+
+#elif defined(__aarch64__) && defined(__linux__)
+
+std::vector<Known> known_sets() {
+  const bool dot = (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+  const bool i8mm = dot && (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0;
+  return {{InstructionSet::kNeonDot, dot}, {InstructionSet::kNeonI8mm, i8mm}};
+}
+
+#else
+
+std::vector<Known> known_sets() {
+  return {};
+}
+
+#endif
+
+std::atomic<InstructionSet>& current() {
+  static std::atomic<InstructionSet> set{host_instruction_sets().back()};
+  return set;
+}
+
+} // namespace
+
+const char* name_of(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::kBaseline:
+      return "baseline";
+    case InstructionSet::kAvx2:
+      return "avx2";
+    case InstructionSet::kAvx512:
+      return "avx512";
+    case InstructionSet::kAvx512Vnni:
+      return "avx512-vnni";
+    case InstructionSet::kAvx512Bf16:
+      return "avx512-bf16";
+    case InstructionSet::kNeonDot:
+      return "neon-dotprod";
+    case InstructionSet::kNeonI8mm:
+      return "neon-i8mm";
+  }
+  return "";
+}
+
+std::vector<InstructionSet> host_instruction_sets() {
+  std::vector<InstructionSet> sets{InstructionSet::kBaseline};
+  for (const auto& [set, present] : known_sets()) {
+    if (present) {
+      sets.push_back(set);
+    }
+  }
+  return sets;
+}
+
+InstructionSet instruction_set() {
+  return current().load(std::memory_order_relaxed);
+}
+
+void use_instruction_set(InstructionSet set) {
+  const auto sets = host_instruction_sets();
+  PARALLM_CHECK(
+      std::ranges::find(sets, set) != sets.end(), "this machine has no {}",
+      name_of(set));
+  current().store(set, std::memory_order_relaxed);
+}
+
+} // namespace parallm
