@@ -1,5 +1,17 @@
 # Every library we did not write. Versions and licences: docs/THIRD_PARTY.md.
 find_package(Threads REQUIRED)
+
+# For another architecture the headers suffice, which serve all of them, and the
+# sources of GoogleTest.
+if(CMAKE_CROSSCOMPILING)
+  add_library(fmt::fmt INTERFACE IMPORTED)
+  target_compile_definitions(fmt::fmt INTERFACE FMT_HEADER_ONLY)
+  add_library(spdlog::spdlog INTERFACE IMPORTED)
+  target_compile_definitions(spdlog::spdlog INTERFACE SPDLOG_FMT_EXTERNAL)
+  add_subdirectory(/usr/src/googletest ${CMAKE_BINARY_DIR}/googletest EXCLUDE_FROM_ALL SYSTEM)
+  return()
+endif()
+
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)

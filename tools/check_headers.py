@@ -58,9 +58,17 @@ def calls_by_room(build):
     calls = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         room = room_of(entry["file"])
-        if room and room not in calls:
-            calls[room] = (compiler_call(entry), entry["directory"])
+        call = compiler_call(entry)
+        if room and room not in calls and able(room, call):
+            calls[room] = (call, entry["directory"])
     return calls
+
+
+def able(room, call):
+    """Some sources of a room that needs MLX are compiled without."""
+    folders = [pathlib.Path(word.removeprefix("-I")) for word in call]
+    return room not in NEEDS_MLX or \
+        any((folder / "mlx/mlx.h").exists() for folder in folders)
 
 
 def call_for(room, calls):

@@ -72,16 +72,45 @@ def check_file(path, room):
     return bad
 
 
+def includes_of(path):
+    return [match[1] for match in map(INCLUDE.match,
+                                      path.read_text().splitlines()) if match]
+
+
+def reaches_mlx(path, root):
+    """Whether a file includes MLX, itself or through a header of `root`."""
+    return any(header.startswith("mlx/") or
+               ((root / header).exists() and reaches_mlx(root / header, root))
+               for header in includes_of(path))
+
+
+def promises_no_mlx(path, root):
+    """A header that says so, or a source that opens such a header."""
+    if path.suffix == ".h":
+        return "No MLX here" in path.read_text()
+    header = root / next(iter(includes_of(path)), "")
+    return header.is_file() and promises_no_mlx(header, root)
+
+
+def check_promises(paths, root):
+    bad = [path for path in paths
+           if promises_no_mlx(path, root) and reaches_mlx(path, root)]
+    for path in bad:
+        print(f"{path}: its header says that there is no MLX, and there is")
+    return len(bad)
+
+
 def check_sources(root):
     bad = 0
-    for path in sorted(p for p in root.rglob("*") if p.suffix in (".h", ".cpp")):
+    paths = sorted(p for p in root.rglob("*") if p.suffix in (".h", ".cpp"))
+    for path in paths:
         room = path.relative_to(root).parts[0]
         if room in MAY_KNOW:
             bad += check_file(path, room)
         else:
             print(f"{path}: {room}/ is not a room; add it to the table")
             bad += 1
-    return bad
+    return bad + check_promises(paths, root)
 
 
 def check_cmake(lists):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the built tests and adds up what they report.
 
-Usage: run_tests.py STAGE...   (checks, dev, tsan, release; see ./test)
+Usage: run_tests.py STAGE...   (checks, dev, tsan, release, arm; see ./test)
 Each program writes a JUnit-style report; the last line is the sum.
 """
 import concurrent.futures
@@ -120,6 +120,18 @@ def program_runs(stage, folder):
     return [program_run(stage, program, folder) for program in order]
 
 
+# Arm processors without dot products of bytes, with them, and with all there is.
+ARM_PROCESSORS = ("cortex-a53", "neoverse-n1", "max")
+ARM_LIBRARIES = "/usr/aarch64-linux-gnu"
+
+
+def arm_run(processor, program, folder):
+    report = folder / f"arm-{processor}-{program.name}.xml"
+    return (["qemu-aarch64-static", "-L", ARM_LIBRARIES, "-cpu", processor,
+             str(program), f"--gtest_output=xml:{report}"], report,
+            f"arm/{processor}/{program.name}")
+
+
 def suite_run(suite, folder):
     report = folder / f"{suite}.xml"
     return ([sys.executable, "-m", "pytest", "-q", f"tests/{suite}",
@@ -157,12 +169,19 @@ def release(count, folder):
     models_table(count, folder)
 
 
+def arm(count, folder):
+    programs = sorted((ROOT / "build/aarch64/bin").glob("*_test"))
+    run_side_by_side([arm_run(processor, program, folder)
+                      for processor in ARM_PROCESSORS
+                      for program in programs], count)
+
+
 def main(stages):
     count = Count()
     with tempfile.TemporaryDirectory() as folder:
         for stage in stages:
             {"checks": checks, "dev": dev, "tsan": tsan,
-             "release": release}[stage](count, pathlib.Path(folder))
+             "release": release, "arm": arm}[stage](count, pathlib.Path(folder))
     for name in count.skips:
         print(f"skipped {name}")
     for name in count.failures:

@@ -2,7 +2,8 @@
 
 #include <cstdint>
 
-// What a distribution says about one token. Plain numbers; any thread.
+// What a distribution says about one token. Plain numbers. No MLX here; any
+// thread.
 namespace parallm {
 
 inline constexpr float kImpossibleLogprob = -9999.0f; // stands for -infinity

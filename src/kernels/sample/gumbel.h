@@ -6,7 +6,7 @@
 #include <cstdint>
 
 // Noise that is a function and not a stream: of (seed, choice, position,
-// token) and of nothing else. Plain numbers, no arrays; any thread.
+// token) and of nothing else. Plain numbers. No MLX here; any thread.
 namespace parallm {
 
 // Whose draw it is. `position` counts the tokens that the choice has output.

@@ -6,7 +6,7 @@
 #include <vector>
 
 // The one order of tokens: larger value first, ties by lower id. Plain
-// numbers, no arrays; any thread.
+// numbers. No MLX here; any thread.
 namespace parallm {
 
 // Smaller is earlier. The upper half orders the value, the lower is the id.

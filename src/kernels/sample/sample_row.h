@@ -7,7 +7,7 @@
 #include "kernels/sample/gumbel.h"
 
 // How one token is drawn from one row of logits: stages 1 to 9 of
-// docs/CONTRACT.md "Sampling". Plain numbers, no arrays; any thread.
+// docs/CONTRACT.md "Sampling". Plain numbers. No MLX here; any thread.
 namespace parallm {
 
 // Stages 1 to 3 for one token: v > 0 ? v / repetition : v * repetition, then
