@@ -22,7 +22,6 @@ struct LaterSettings {
   std::string speculation = "off";
   bool isolate_keys = false;
   bool admin = false;
-  std::optional<int> threads{}; // of the CPU kernels
   std::optional<double> prefill_chunk_ms{};
   std::string prefix_cache_dir{};
   Milliseconds grammar_timeout{2'000};

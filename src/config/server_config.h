@@ -45,6 +45,7 @@ struct NetworkSettings {
 
 struct EngineSettings {
   DeviceChoice device = DeviceChoice::kAuto;
+  std::optional<int> threads{}; // of the CPU kernels; none: one a core
   double memory_fraction = 0.85;
   std::optional<Bytes> kv_memory{};
   int block_size = 16;                   // positions

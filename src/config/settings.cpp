@@ -122,6 +122,8 @@ constexpr Setting kSettings[] = {
 
     {.name = "device", .group = kEngine, .slot = at<&EngineSettings::device>(),
      .help = "where the model runs", .later_word = "cuda"},
+    {.name = "threads", .group = kEngine, .slot = at<&EngineSettings::threads>(), .value = "N",
+     .help = "threads of the CPU kernels; auto: one for each core that the process may use", .limits = {1, 1024}},
     {.name = "memory-fraction", .group = kEngine, .slot = at<&EngineSettings::memory_fraction>(), .value = "SHARE",
      .help = "share of the memory that weights and cache may take", .limits = {0.01, 1}},
     {.name = "kv-memory", .group = kEngine, .slot = at<&EngineSettings::kv_memory>(), .value = "BYTES",
@@ -142,8 +144,6 @@ constexpr Setting kSettings[] = {
      .help = "waiting prompt tokens; auto: 4 times what the cache holds", .limits = {1, kMostBytes}},
     {.name = "stall-timeout", .group = kEngine, .slot = at<&EngineSettings::stall_timeout>(), .value = "SECONDS",
      .help = "a step that takes longer makes /health say 503", .limits = {0.01, kDay}},
-    {.name = "threads", .group = kEngine, .slot = at<&LaterSettings::threads>(), .value = "N",
-     .help = "threads of the CPU kernels", .limits = {1, 1024}, .status = kLater},
     {.name = "prefill-chunk-ms", .group = kEngine, .slot = at<&LaterSettings::prefill_chunk_ms>(), .value = "MS",
      .help = "longest step that a prompt may cause", .limits = {0.1, 60'000}, .status = kLater},
     {.name = "prefix-cache-dir", .group = kEngine, .slot = at<&LaterSettings::prefix_cache_dir>(), .value = "DIR",

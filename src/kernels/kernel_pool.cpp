@@ -1,11 +1,8 @@
 #include "kernels/kernel_pool.h"
 
-#ifdef __linux__
-#include <sched.h>
-#endif
-
-#include <algorithm>
 #include <thread>
+
+#include "kernels/usable_cores.h"
 
 namespace parallm {
 namespace {
@@ -137,18 +134,11 @@ KernelPool& kernel_pool() {
 
 void set_kernel_threads(int threads) {
   const std::lock_guard lock(process_mutex());
-  process_pool().reset();
-  process_pool() = std::make_unique<KernelPool>(threads);
-}
-
-int usable_cores() {
-#ifdef __linux__
-  cpu_set_t cores;
-  if (sched_getaffinity(0, sizeof(cores), &cores) == 0) {
-    return std::max(1, CPU_COUNT(&cores));
+  auto& pool = process_pool();
+  if (!pool || pool->threads() != threads) {
+    pool.reset();
+    pool = std::make_unique<KernelPool>(threads);
   }
-#endif
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 } // namespace parallm

@@ -59,12 +59,10 @@ class KernelPool {
   std::vector<Thread> workers_; // last: they use the others
 };
 
-// The one of this process, made at its first use: a thread for each core that
-// the process may use, unless told before. Any thread.
+// The one of this process, made at its first use: a thread for each of
+// usable_cores(), unless told before. Any thread.
 KernelPool& kernel_pool();
-// Replaces it. While no kernel runs.
+// Replaces it, unless it has so many. While no kernel runs.
 void set_kernel_threads(int threads);
-// Cores that the process may use.
-int usable_cores();
 
 } // namespace parallm

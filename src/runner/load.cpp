@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "kernels/kernel_pool.h"
 #include "models/arch_text.h"
 #include "models/load.h"
 #include "runner/load_progress.h"
@@ -223,6 +224,9 @@ CheckpointSummary read_checkpoint(const RunnerOptions& options) {
 std::unique_ptr<ModelRunner> load_runner(
     const RunnerOptions& options, const CheckpointSummary& summary) {
   use_device(options.device);
+  if (options.kernel_threads) {
+    set_kernel_threads(*options.kernel_threads);
+  }
   bound_cache(options, summary.memory);
   LoadOptions load = load_options(options);
   load.on_progress = log_progress();

@@ -29,6 +29,7 @@ struct RunnerOptions {
   std::optional<int> max_positions{}; // of one sequence; none: the model's
   size_t answer_bytes = 0;            // kept free for answers that are gathered
   bool use_generation_config = true;  // for `sampling`; see LoadOptions
+  std::optional<int> kernel_threads{}; // of the process; none: as they are
   MemoryWish memory{};
 };
 
@@ -71,8 +72,8 @@ CheckpointSummary with_plan(
 // Loads what was inspected with the same options. On the engine thread, which
 // must also use and destroy the runner. On the CPU it bounds the memory that
 // MLX takes in this process to what is loaded and planned (MLX's cache and
-// memory limit, the heap's thresholds): the last runner loaded decides. Throws
-// StartError with one line.
+// memory limit, the heap's thresholds): the last runner loaded decides, as it
+// does for the threads of the kernels. Throws StartError with one line.
 std::unique_ptr<ModelRunner> load_runner(
     const RunnerOptions& options, const CheckpointSummary& summary);
 

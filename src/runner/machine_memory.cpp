@@ -8,6 +8,8 @@
 #include <sstream>
 #include <string>
 
+#include "base/control_group.h"
+
 namespace parallm {
 namespace {
 
@@ -59,26 +61,6 @@ std::optional<size_t> number_of(const fs::path& path, const std::string& key) {
   return std::nullopt;
 }
 
-// Whether "cpu,memory" names the controller.
-bool names(const std::string& list, const std::string& controller) {
-  return ("," + list + ",").find("," + controller + ",") != std::string::npos;
-}
-
-// The process's own group, relative to the folder of all groups. A line reads
-// "4:memory:/a/b"; version 2 has "0::/a/b".
-fs::path own_group(const fs::path& root, const std::string& controller) {
-  std::ifstream file(root / "proc/self/cgroup");
-  std::string id, controllers, group;
-  while (std::getline(file, id, ':') && std::getline(file, controllers, ':') &&
-         std::getline(file, group)) {
-    if (controller.empty() ? controllers.empty()
-                           : names(controllers, controller)) {
-      return fs::path(group).lexically_normal().relative_path();
-    }
-  }
-  return {};
-}
-
 // File cache counts as used, but the kernel gives it back before it refuses
 // memory: it is available.
 void apply_group(
@@ -96,19 +78,6 @@ void apply_group(
       std::min(memory.available, *limit - std::min(*limit, used));
 }
 
-// A group is held to the limits of all above it. In a container its path may
-// be that of the host and lead nowhere; the folder of all groups is then its
-// own.
-void apply_groups(
-    MachineMemory& memory, const fs::path& root, const GroupVersion& version) {
-  const fs::path all = root / version.folder;
-  fs::path group = own_group(root, version.controller);
-  for (; !group.empty(); group = group.parent_path()) {
-    apply_group(memory, all / group, version);
-  }
-  apply_group(memory, all, version);
-}
-
 } // namespace
 
 MachineMemory machine_memory() {
@@ -122,7 +91,10 @@ MachineMemory limited_memory(MachineMemory machine, const fs::path& root) {
     machine.available = std::min(machine.available, *kib << 10);
   }
   for (const GroupVersion& version : kVersions) {
-    apply_groups(machine, root, version);
+    for (const auto& group :
+         control_groups(root, version.folder, version.controller)) {
+      apply_group(machine, group, version);
+    }
   }
   return machine;
 }

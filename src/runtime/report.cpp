@@ -193,7 +193,8 @@ std::string resolved_text(
       {"max_batch_tokens", number(engine.limits.max_step_tokens)},
       {"max_queue_tokens", number(delivery.max_queue_tokens)},
       {"io_shards", number(server_options(config, machine).shards)},
-      {"text_threads", number(text_threads(config, machine))}};
+      {"text_threads", number(text_threads(config, machine))},
+      {"threads", number(kernel_threads(config, machine))}};
   lines.insert(lines.end(), limits.begin(), limits.end());
   return "# Resolved for this checkpoint and machine:\n" +
          aligned(lines, "#   ");

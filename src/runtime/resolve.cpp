@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "base/check.h"
 #include "base/version.h"
 #include "http/api_keys.h"
+#include "kernels/usable_cores.h"
 #include "runtime/fingerprint.h"
 
 namespace parallm {
@@ -159,9 +159,8 @@ int64_t now_s() {
 } // namespace
 
 Machine this_machine() {
-  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
   return {
-      .cores = std::max(1, cores),
+      .cores = usable_cores(),
       .memory_bytes = static_cast<int64_t>(machine_memory().total)};
 }
 
@@ -179,7 +178,8 @@ RunnerOptions runner_options(
       .max_positions = config.model.max_model_len,
       .answer_bytes = static_cast<size_t>(job_budget(machine)),
       .use_generation_config =
-          config.model.generation_config == GenerationDefaults::kAuto};
+          config.model.generation_config == GenerationDefaults::kAuto,
+      .kernel_threads = kernel_threads(config, machine)};
   options.memory.fraction = config.engine.memory_fraction;
   if (config.engine.kv_memory) {
     options.memory.kv_bytes = static_cast<size_t>(*config.engine.kv_memory);
@@ -236,6 +236,10 @@ http::ServerOptions server_options(
   }
   options.server_name = fmt::format("parallm/{}", kVersion);
   return options;
+}
+
+int kernel_threads(const ServerConfig& config, const Machine& machine) {
+  return config.engine.threads.value_or(machine.cores);
 }
 
 int text_threads(const ServerConfig& config, const Machine& machine) {

@@ -29,6 +29,7 @@ DeliveryLimits delivery_limits(
 // Reads the key file.
 http::ServerOptions server_options(
     const ServerConfig& config, const Machine& machine);
+int kernel_threads(const ServerConfig& config, const Machine& machine);
 int text_threads(const ServerConfig& config, const Machine& machine);
 ApiLimits api_limits(
     const ServerConfig& config,

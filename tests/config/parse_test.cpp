@@ -37,6 +37,7 @@ TEST_F(ConfigTest, StoresEachSettingInItsOwnPlace) {
     io_shards = 3
     text_threads = 4
     device = "cpu"
+    threads = 3
     memory_fraction = 0.5
     kv_memory = "1G"
     block_size = 8
@@ -80,6 +81,7 @@ TEST_F(ConfigTest, StoresEachSettingInItsOwnPlace) {
   EXPECT_EQ(c.network.io_shards, 3);
   EXPECT_EQ(c.network.text_threads, 4);
   EXPECT_EQ(c.engine.device, DeviceChoice::kCpu);
+  EXPECT_EQ(c.engine.threads, 3);
   EXPECT_EQ(c.engine.memory_fraction, 0.5);
   EXPECT_EQ(c.engine.kv_memory, Bytes(1) << 30);
   EXPECT_EQ(c.engine.block_size, 8);

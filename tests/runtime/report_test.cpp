@@ -182,7 +182,8 @@ TEST(ResolvedText, IsCommentsWithTheLimitsBelow) {
                       "#   max_batch_tokens   1088\n"
                       "#   max_queue_tokens   6400\n"
                       "#   io_shards          2\n"
-                      "#   text_threads       2\n"));
+                      "#   text_threads       2\n"
+                      "#   threads            4\n"));
 }
 
 } // namespace

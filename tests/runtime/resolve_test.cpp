@@ -74,11 +74,14 @@ TEST(Resolve, TheQueueHoldsFourCachesOfPromptsUnlessSaidOtherwise) {
 }
 
 TEST(Resolve, ThreadsFollowTheMachine) {
-  const ServerConfig config = tiny_chat();
+  ServerConfig config = tiny_chat();
   EXPECT_EQ(server_options(config, {.cores = 1}).shards, 1);
   EXPECT_EQ(server_options(config, {.cores = 12}).shards, 6);
   EXPECT_EQ(server_options(config, {.cores = 200}).shards, 8);
   EXPECT_EQ(text_threads(config, {.cores = 1}), 1);
+  EXPECT_EQ(runner_options(config, {.cores = 12}).kernel_threads, 12);
+  config.engine.threads = 5;
+  EXPECT_EQ(runner_options(config, {.cores = 12}).kernel_threads, 5);
 }
 
 TEST(Resolve, DefaultsComeFromTheCheckpointUnlessSwitchedOff) {
