@@ -3,9 +3,9 @@
 #include <mlx/mlx.h>
 
 #include <cmath>
-#include <cstring>
-#include <random>
 #include <vector>
+
+#include "tests/support/numbers.h"
 
 // Arrays for tests: drawn from a seed, read back as floats. Main thread only.
 namespace parallm::test {
@@ -17,16 +17,6 @@ inline const bool kOnCpu = [] {
   mx::set_default_device(mx::Device::cpu);
   return true;
 }();
-
-inline std::vector<float> random_floats(size_t n, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> values(n);
-  for (auto& value : values) {
-    value = normal(random);
-  }
-  return values;
-}
 
 inline mx::array random_array(
     const mx::Shape& shape, uint32_t seed, mx::Dtype dtype = mx::float32) {
@@ -50,28 +40,9 @@ inline std::vector<float> floats(const mx::array& array) {
   return {wide.data<float>(), wide.data<float>() + wide.size()};
 }
 
-// Infinite if the sizes differ or anything is not a number.
-inline float max_difference(
-    const std::vector<float>& a, const std::vector<float>& b) {
-  float most = a.size() == b.size() ? 0 : INFINITY;
-  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    const float difference = std::abs(a[i] - b[i]);
-    most = difference <= most       ? most
-           : std::isnan(difference) ? INFINITY
-                                    : difference;
-  }
-  return most;
-}
-
 inline float max_difference(const mx::array& a, const mx::array& b) {
   return a.shape() == b.shape() ? max_difference(floats(a), floats(b))
                                 : INFINITY;
-}
-
-inline bool same_bits(
-    const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() &&
-         std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 inline bool same_bits(const mx::array& a, const mx::array& b) {
