@@ -8,6 +8,8 @@
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 namespace parallm {
@@ -41,12 +43,34 @@ std::vector<Known> known_sets() {
       {InstructionSet::kAvx512Bf16, bf16}};
 }
 
-#elif defined(__aarch64__) && defined(__linux__)
+#elif defined(__aarch64__)
+
+#if defined(__linux__)
+bool has_dot() {
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+}
+bool has_i8mm() {
+  return (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0;
+}
+#elif defined(__APPLE__)
+bool has_feature(const char* name) {
+  int present = 0;
+  size_t size = sizeof(present);
+  return sysctlbyname(name, &present, &size, nullptr, 0) == 0 && present != 0;
+}
+bool has_dot() {
+  return has_feature("hw.optional.arm.FEAT_DotProd");
+}
+bool has_i8mm() {
+  return has_feature("hw.optional.arm.FEAT_I8MM");
+}
+#endif
 
 std::vector<Known> known_sets() {
-  const bool dot = (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
-  const bool i8mm = dot && (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0;
-  return {{InstructionSet::kNeonDot, dot}, {InstructionSet::kNeonI8mm, i8mm}};
+  const bool dot = has_dot();
+  return {
+      {InstructionSet::kNeonDot, dot},
+      {InstructionSet::kNeonI8mm, dot && has_i8mm()}};
 }
 
 #else
