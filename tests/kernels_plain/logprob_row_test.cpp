@@ -20,7 +20,7 @@ struct Scored {
 Scored score(const std::vector<float>& values, int32_t token, int k) {
   Scored s{{}, std::vector<int32_t>(k), std::vector<float>(k)};
   s.score = score_row(
-      values.data(), static_cast<int>(values.size()), token, k, s.ids.data(),
+      {values.data(), static_cast<int>(values.size())}, token, k, s.ids.data(),
       s.logprobs.data());
   return s;
 }

@@ -21,9 +21,8 @@ struct Result {
 
 Result draw(const std::vector<float>& logits, const DrawRow& row) {
   Result result{{}, std::vector<float>(logits.size())};
-  std::vector<float> scratch;
   result.drawn = draw_row(
-      logits.data(), static_cast<int>(logits.size()), row, scratch,
+      {logits.data(), static_cast<int>(logits.size())}, row,
       result.processed.data());
   return result;
 }
@@ -71,10 +70,26 @@ TEST(PlainSampleRow, GreedyTiesGoToTheLowerId) {
   }
 }
 
+// Logits that differ may be equal once they are divided.
+TEST(PlainSampleRow, EqualQuotientsAreTies) {
+  DrawRow first;
+  first.temperature = 1.9f;
+  first.top_k = 1;
+  const float large = 1.95f;
+  const float less = std::nextafter(large, 0.0f);
+  ASSERT_EQ(large / first.temperature, less / first.temperature);
+  for (const int at : {0, 5, 17, 149}) {
+    std::vector<float> logits(200);
+    logits[at] = less;
+    logits[150] = large;
+    under_each_set([&] { ASSERT_EQ(draw(logits, first).drawn.id, at); });
+  }
+}
+
 std::vector<int> first_ids(const std::vector<float>& values, int count) {
   std::vector<int> ids;
-  const int vocab = static_cast<int>(values.size());
-  for (const OrderKey key : first_in_order(values.data(), vocab, count)) {
+  const LogitRow row{values.data(), static_cast<int>(values.size())};
+  for (const OrderKey key : first_in_order(row, extent_of(row), count)) {
     ids.push_back(id_of(key));
   }
   return ids;

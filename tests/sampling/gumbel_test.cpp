@@ -60,11 +60,10 @@ double chi_square(const std::function<NoiseKey(int)>& key_of) {
     total += std::exp(logits.back());
   }
   std::vector<int> counts(vocab);
-  std::vector<float> scratch;
   for (int i = 0; i < draws; ++i) {
     DrawRow row;
     row.noise = key_of(i);
-    const Drawn drawn = draw_row(logits.data(), vocab, row, scratch, nullptr);
+    const Drawn drawn = draw_row({logits.data(), vocab}, row, nullptr);
     ++counts[static_cast<size_t>(drawn.id)];
   }
   double sum = 0;

@@ -10,8 +10,8 @@ namespace {
 
 std::vector<int> first_ids(const std::vector<float>& values, int count) {
   std::vector<int> ids;
-  const int vocab = static_cast<int>(values.size());
-  for (OrderKey key : first_in_order(values.data(), vocab, count)) {
+  const LogitRow row{values.data(), static_cast<int>(values.size())};
+  for (OrderKey key : first_in_order(row, extent_of(row), count)) {
     ids.push_back(id_of(key));
   }
   return ids;

@@ -21,15 +21,15 @@ void score_all(
     int vocab,
     const std::vector<int32_t>& rows,
     Destination to) {
-  for (int32_t row : rows) {
+  for_rows(static_cast<int>(rows.size()), [&](int n, KernelPool* pool) {
+    const int32_t row = rows[static_cast<size_t>(n)];
+    const int64_t top = int64_t{n} * to.alternatives;
     const TokenScore score = score_row(
-        values + static_cast<int64_t>(row) * vocab, vocab, tokens[row],
-        to.alternatives, to.top_ids, to.top_logprobs);
-    *to.logprobs++ = score.logprob;
-    *to.ranks++ = score.rank;
-    to.top_ids += to.alternatives;
-    to.top_logprobs += to.alternatives;
-  }
+        {.logits = values + int64_t{row} * vocab, .vocab = vocab, .pool = pool},
+        tokens[row], to.alternatives, to.top_ids + top, to.top_logprobs + top);
+    to.logprobs[n] = score.logprob;
+    to.ranks[n] = score.rank;
+  });
 }
 
 // inputs: values (M, V) and tokens (M); outputs as in Scores.

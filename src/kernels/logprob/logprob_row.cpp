@@ -1,20 +1,12 @@
 #include "kernels/logprob/logprob_row.h"
 
 #include <cmath>
+#include <numeric>
 
 #include "kernels/sample/sample_order.h"
 
 namespace parallm {
 namespace {
-
-// Added up in the order of ids, whatever the row's neighbours.
-double log_total(const float* values, int vocab, float largest) {
-  double total = 0;
-  for (int id = 0; id < vocab; ++id) {
-    total += std::exp(values[id] - largest);
-  }
-  return std::log(total);
-}
 
 struct LogSoftmax {
   float largest;
@@ -29,38 +21,33 @@ struct LogSoftmax {
   }
 };
 
-int32_t rank_of(const float* values, int vocab, int32_t token) {
-  const float value = values[token];
-  int32_t before = 0;
-  for (int id = 0; id < token; ++id) {
-    before += values[id] >= value;
-  }
-  for (int id = token + 1; id < vocab; ++id) {
-    before += values[id] > value;
-  }
-  return before + 1;
+int32_t rank_of(const LogitRow& values, int32_t token) {
+  const auto before = values.of_parts([&](const RowPart& part) {
+    return tokens_before(part, values.logits[token], token);
+  });
+  return 1 + std::accumulate(before.begin(), before.end(), 0);
 }
 
 } // namespace
 
 TokenScore score_row(
-    const float* values,
-    int vocab,
+    const LogitRow& values,
     int32_t token,
     int alternatives,
     int32_t* top_ids,
     float* top_logprobs) {
-  const float largest = extent_of(values, vocab).largest;
-  const LogSoftmax logprob{largest, log_total(values, vocab, largest)};
+  const RowExtent extent = extent_of(values);
+  const LogSoftmax logprob{
+      extent.largest, std::log(total_weight(values, extent))};
   if (alternatives > 0) {
-    const auto first = first_in_order(values, vocab, alternatives);
+    const auto first = first_in_order(values, extent, alternatives);
     for (int i = 0; i < alternatives; ++i) {
       const bool there = static_cast<size_t>(i) < first.size();
       top_ids[i] = there ? id_of(first[static_cast<size_t>(i)]) : -1;
-      top_logprobs[i] = there ? logprob(values[top_ids[i]]) : 0;
+      top_logprobs[i] = there ? logprob(values.logits[top_ids[i]]) : 0;
     }
   }
-  return {logprob(values[token]), rank_of(values, vocab, token)};
+  return {logprob(values.logits[token]), rank_of(values, token)};
 }
 
 } // namespace parallm

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "kernels/sample/logit_row.h"
+
 // What a distribution says about one token. Plain numbers. No MLX here; any
 // thread.
 namespace parallm {
@@ -17,8 +19,7 @@ struct TokenScore {
 // `alternatives` likeliest go to top_ids and top_logprobs, ties by lower id;
 // if there are fewer, id -1 fills up.
 TokenScore score_row(
-    const float* values,
-    int vocab,
+    const LogitRow& values,
     int32_t token,
     int alternatives,
     int32_t* top_ids,

@@ -18,18 +18,30 @@ struct Destination {
   float* processed; // null if no row wants it
 };
 
+// Where each row's processed values go; null for a row that wants none.
+std::vector<float*> processed_places(
+    const DrawRows& rows, int vocab, float* next) {
+  std::vector<float*> places;
+  for (const DrawRow& row : rows) {
+    places.push_back(row.wants_processed ? next : nullptr);
+    next += row.wants_processed ? vocab : 0;
+  }
+  return places;
+}
+
 void draw_all(
     const float* logits, int vocab, const DrawRows& rows, Destination to) {
-  std::vector<float> scratch;
-  for (size_t r = 0; r < rows.size(); ++r) {
-    const bool keep = rows[r].wants_processed;
+  const auto processed = processed_places(rows, vocab, to.processed);
+  for_rows(static_cast<int>(rows.size()), [&](int r, KernelPool* pool) {
+    const auto at = static_cast<size_t>(r);
     const auto drawn = draw_row(
-        logits + r * static_cast<size_t>(vocab), vocab, rows[r], scratch,
-        keep ? to.processed : nullptr);
+        {.logits = logits + at * static_cast<size_t>(vocab),
+         .vocab = vocab,
+         .pool = pool},
+        rows[at], processed[at]);
     to.ids[r] = drawn.id;
     to.status[r] = static_cast<int32_t>(drawn.status);
-    to.processed += keep ? vocab : 0;
-  }
+  });
 }
 
 // input: logits (R, V); outputs as in Draws. One task for the whole step, and

@@ -1,71 +1,91 @@
 #include "kernels/sample/sample_order.h"
 
 #include <algorithm>
-#include <array>
+#include <cmath>
+#include <functional>
 
 namespace parallm {
 namespace {
 
-constexpr int kLanes = 8; // lets the compiler use vector registers
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 
-} // namespace
+// A floor that lets pass whatever is as large as this logit, also once both
+// are divided by the temperature and rounded.
+float just_below(float logit) {
+  return std::isinf(logit) ? kNever
+                           : logit - (std::abs(logit) * 0x1p-20f + 0x1p-100f);
+}
 
-// A buffer of up to twice the count: when it is full its worse half goes, and
-// what is worse than the rest never enters again.
-std::vector<OrderKey> first_in_order(
-    const float* values, int vocab, int count) {
-  const auto wanted = static_cast<size_t>(std::clamp(count, 0, vocab));
-  if (wanted == 0) {
-    return {};
+// Each of the largest logits of the parts belongs to another token: as many
+// tokens as are wanted lie at this one or above. -infinity if they are too few.
+float first_floor(const RowExtent& extent, size_t wanted) {
+  std::vector<float> largest;
+  for (const PartExtent& part : extent.parts) {
+    largest.insert(largest.end(), part.largest.begin(), part.largest.end());
   }
-  const size_t room = 2 * wanted + 64;
-  std::vector<OrderKey> keys;
-  keys.reserve(std::min(room, static_cast<size_t>(vocab)));
-  float floor = kNever;
-  for (int id = 0; id < vocab; ++id) {
-    // Not `<`: a later token as large as the floor has a higher id.
-    if (values[id] > floor) {
-      keys.push_back(order_key(values[id], static_cast<uint32_t>(id)));
-      if (keys.size() == room) {
-        const auto last = keys.begin() + static_cast<long>(wanted) - 1;
-        std::nth_element(keys.begin(), last, keys.end());
-        floor = values[id_of(*last)];
-        keys.resize(wanted);
-      }
-    }
+  if (largest.size() < wanted) {
+    return kNever;
   }
+  const auto last = largest.begin() + static_cast<long>(wanted) - 1;
+  std::nth_element(largest.begin(), last, largest.end(), std::greater<>());
+  return just_below(*last);
+}
+
+void keep_first(std::vector<OrderKey>& keys, size_t wanted) {
   if (keys.size() > wanted) {
-    std::nth_element(
-        keys.begin(), keys.begin() + static_cast<long>(wanted), keys.end());
+    const auto last = keys.begin() + static_cast<long>(wanted) - 1;
+    std::nth_element(keys.begin(), last, keys.end());
     keys.resize(wanted);
   }
-  std::sort(keys.begin(), keys.end());
+}
+
+// What is looked through before the floor is raised again.
+constexpr int kStep = 1024;
+
+// The first of a part, in no order. When there are twice as many as wanted the
+// worse half goes, and what is worse than the rest never enters again.
+std::vector<OrderKey> first_of(
+    const RowPart& part, float floor, size_t wanted) {
+  std::vector<OrderKey> keys;
+  int32_t places[kStep];
+  for (int begin = 0; begin < part.count; begin += kStep) {
+    const RowPart step{
+        part.logits + begin, std::min(kStep, part.count - begin)};
+    const int found = places_above(step, floor, places);
+    for (int i = 0; i < found; ++i) {
+      const int place = begin + places[i];
+      keys.push_back(order_key(
+          part.logits[place] / part.temperature,
+          static_cast<uint32_t>(part.first + place)));
+    }
+    if (keys.size() >= 2 * wanted + 64) {
+      keep_first(keys, wanted);
+      floor = std::max(
+          floor, just_below(part.logits[id_of(keys[wanted - 1]) - part.first]));
+    }
+  }
+  keep_first(keys, wanted);
   return keys;
 }
 
-Extent extent_of(const float* values, int vocab) {
-  std::array<float, kLanes> largest;
-  largest.fill(kNever);
-  std::array<int, kLanes> nans{};
-  int i = 0;
-  for (; i + kLanes <= vocab; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const float value = values[i + lane];
-      largest[lane] = value > largest[lane] ? value : largest[lane];
-      nans[lane] |= value != value;
-    }
+} // namespace
+
+std::vector<OrderKey> first_in_order(
+    const LogitRow& row, const RowExtent& extent, int count) {
+  const auto wanted = static_cast<size_t>(std::clamp(count, 0, row.vocab));
+  if (wanted == 0) {
+    return {};
   }
-  Extent extent;
-  for (int lane = 0; lane < kLanes; ++lane) {
-    extent.largest = std::max(extent.largest, largest[lane]);
-    extent.has_nan |= nans[lane] != 0;
+  const float floor = first_floor(extent, wanted);
+  const auto lists = row.of_parts(
+      [&](const RowPart& part) { return first_of(part, floor, wanted); });
+  std::vector<OrderKey> keys;
+  for (const auto& list : lists) {
+    keys.insert(keys.end(), list.begin(), list.end());
   }
-  for (; i < vocab; ++i) {
-    extent.largest = values[i] > extent.largest ? values[i] : extent.largest;
-    extent.has_nan |= values[i] != values[i];
-  }
-  return extent;
+  keep_first(keys, wanted);
+  std::sort(keys.begin(), keys.end());
+  return keys;
 }
 
 } // namespace parallm

@@ -1,7 +1,6 @@
 #include "kernels/sample/sample_row.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -48,16 +47,8 @@ void rewrite(std::vector<float>& values, const DrawRow& row) {
   }
 }
 
-double weight(OrderKey key, const float* values, float largest) {
-  return std::exp(values[id_of(key)] - largest);
-}
-
-double total_weight(const float* values, int vocab, float largest) {
-  double total = 0;
-  for (int id = 0; id < vocab; ++id) {
-    total += std::exp(values[id] - largest);
-  }
-  return total;
+double weight(OrderKey key, const LogitRow& row, float largest) {
+  return std::exp(row.value(id_of(key)) - largest);
 }
 
 // How many of `keys`, from the front, reach `wanted` weight; all of them and
@@ -65,11 +56,11 @@ double total_weight(const float* values, int vocab, float largest) {
 size_t prefix_reaching(
     double wanted,
     const std::vector<OrderKey>& keys,
-    const float* values,
+    const LogitRow& row,
     float largest) {
   double sum = 0;
   for (size_t n = 0; n < keys.size(); ++n) {
-    sum += weight(keys[n], values, largest);
+    sum += weight(keys[n], row, largest);
     if (sum >= wanted) {
       return n + 1;
     }
@@ -77,15 +68,23 @@ size_t prefix_reaching(
   return keys.size() + 1;
 }
 
+// A row of values: its logits, rewritten and to be divided by the temperature.
+struct Values {
+  const LogitRow& row;
+  const RowExtent& extent;
+
+  float largest() const { return extent.largest / row.temperature; }
+};
+
 // Stage 7 without stage 6 before it: nobody said how many tokens to sort, so
 // sort a few, and more if they do not suffice.
-std::vector<OrderKey> nucleus(
-    const float* values, int vocab, float largest, float top_p) {
-  const double wanted = top_p * total_weight(values, vocab, largest);
+std::vector<OrderKey> nucleus(const Values& values, float top_p) {
+  const auto& [row, extent] = values;
+  const double wanted = top_p * total_weight(row, extent);
   for (int count = 32;; count *= 8) {
-    auto keys = first_in_order(values, vocab, count);
-    const size_t kept = prefix_reaching(wanted, keys, values, largest);
-    if (kept <= keys.size() || count >= vocab) {
+    auto keys = first_in_order(row, extent, count);
+    const size_t kept = prefix_reaching(wanted, keys, row, values.largest());
+    if (kept <= keys.size() || count >= row.vocab) {
       keys.resize(std::min(kept, keys.size()));
       return keys;
     }
@@ -93,130 +92,96 @@ std::vector<OrderKey> nucleus(
 }
 
 // Stages 6 and 7: what they keep, in order.
-std::vector<OrderKey> first_kept(
-    const float* values, int vocab, float largest, const DrawRow& row) {
-  if (row.top_k <= 0 || row.top_k >= vocab) {
-    return nucleus(values, vocab, largest, row.top_p);
+std::vector<OrderKey> first_kept(const Values& values, const DrawRow& how) {
+  const auto& [row, extent] = values;
+  if (how.top_k <= 0 || how.top_k >= row.vocab) {
+    return nucleus(values, how.top_p);
   }
-  auto keys = first_in_order(values, vocab, row.top_k);
-  if (row.top_p < 1) {
+  auto keys = first_in_order(row, extent, how.top_k);
+  if (how.top_p < 1) {
     double total = 0;
     for (OrderKey key : keys) {
-      total += weight(key, values, largest);
+      total += weight(key, row, values.largest());
     }
     keys.resize(std::min(
         keys.size(),
-        prefix_reaching(row.top_p * total, keys, values, largest)));
+        prefix_reaching(how.top_p * total, keys, row, values.largest())));
   }
   return keys;
 }
 
-bool sorts(const DrawRow& row, int vocab) {
-  return row.top_p < 1 || (row.top_k > 0 && row.top_k < vocab);
+bool sorts(const DrawRow& how, int vocab) {
+  return how.top_p < 1 || (how.top_k > 0 && how.top_k < vocab);
 }
 
 // Stage 8 as a bound on the value instead of on the probability.
-float floor_of(const DrawRow& row, float largest) {
-  return row.min_p > 0 ? largest + std::log(std::min(row.min_p, 1.0f)) : kNever;
+float floor_of(const DrawRow& how, float largest) {
+  return how.min_p > 0 ? largest + std::log(std::min(how.min_p, 1.0f)) : kNever;
 }
 
-// The best value plus noise so far, ties by lower id.
-struct Best {
-  float score = kNever;
-  int32_t id = -1;
-
-  void offer(float candidate, int32_t candidate_id) {
-    if (candidate > score || (candidate == score && candidate_id < id)) {
-      score = candidate;
-      id = candidate_id;
-    }
+void write_kept(
+    const std::vector<OrderKey>& kept, const LogitRow& row, float* processed) {
+  std::fill(processed, processed + row.vocab, kNever);
+  for (OrderKey key : kept) {
+    processed[id_of(key)] = row.value(id_of(key));
   }
-};
+}
 
-// The noise is at most -log(uniform), and that is at most this: no logarithm
-// is needed for nearly all tokens. The addend covers rounding.
-float noise_bound(float uniform) {
-  const int exponent =
-      static_cast<int>(std::bit_cast<uint32_t>(uniform) >> 23) - 127;
-  return static_cast<float>(-exponent) * 0.693148f + 1e-3f;
+void write_above(float floor, const LogitRow& row, float* processed) {
+  for (int id = 0; id < row.vocab; ++id) {
+    const float value = row.value(id);
+    processed[id] = value < floor ? kNever : value;
+  }
+}
+
+float score_of(int32_t id, const LogitRow& row, NoiseKey noise) {
+  return row.value(id) + gumbel_noise(noise, static_cast<uint32_t>(id));
 }
 
 int32_t draw_of_kept(
-    const std::vector<OrderKey>& kept, const float* values, NoiseKey noise) {
-  Best best;
+    const std::vector<OrderKey>& kept, const LogitRow& row, NoiseKey noise) {
+  BestScore best;
   for (OrderKey key : kept) {
-    const int32_t id = id_of(key);
-    best.offer(values[id] + gumbel_noise(noise, static_cast<uint32_t>(id)), id);
+    best.offer(score_of(id_of(key), row, noise), id_of(key));
   }
   return best.id;
-}
-
-void offer_group(
-    Best& best, const float* values, int first, int end, NoiseKey noise) {
-  const PhiloxWords words =
-      noise_words(noise, static_cast<uint32_t>(first) / 4);
-  for (int id = first; id < end; ++id) {
-    const float uniform = uniform_of(words[static_cast<size_t>(id - first)]);
-    if (values[id] + noise_bound(uniform) >= best.score) {
-      best.offer(values[id] + gumbel_of(uniform), id);
-    }
-  }
 }
 
 // The likeliest token goes first: its score rules most others out before
 // their noise is computed. The result is that of the plain loop over all.
-int32_t draw_of_all(
-    const float* values, int vocab, int likeliest, NoiseKey noise) {
-  Best best;
-  best.offer(
-      values[likeliest] + gumbel_noise(noise, static_cast<uint32_t>(likeliest)),
-      likeliest);
-  for (int first = 0; first < vocab; first += 4) {
-    const int end = std::min(first + 4, vocab);
-    const float largest = *std::max_element(values + first, values + end);
-    if (largest + kLargestGumbel >= best.score) {
-      offer_group(best, values, first, end, noise);
-    }
+int32_t draw_of_all(const Values& values, float floor, NoiseKey noise) {
+  const LogitRow& row = values.row;
+  BestScore best;
+  const int32_t likeliest = values.extent.id_of_largest(row);
+  best.offer(score_of(likeliest, row, noise), likeliest);
+  const auto bests = row.of_parts(
+      [&](const RowPart& part) { return draw_from(part, floor, noise, best); });
+  for (const BestScore& of_part : bests) {
+    best.offer(of_part.score, of_part.id);
   }
   return best.id;
 }
 
-int32_t first_equal(const float* values, int vocab, float value) {
-  return static_cast<int32_t>(
-      std::find(values, values + vocab, value) - values);
-}
-
-// Stages 6 to 9 on values that are already divided by the temperature.
-// Whatever is dropped becomes -infinity where the caller wants to see it.
+// Stages 6 to 9. Whatever is dropped becomes -infinity where the caller wants
+// to see it.
 int32_t draw_filtered(
-    std::vector<float>& values, const DrawRow& row, float* processed) {
-  const int vocab = static_cast<int>(values.size());
-  const float largest = extent_of(values.data(), vocab).largest;
-  const float floor = floor_of(row, largest);
-  if (sorts(row, vocab)) {
-    auto kept = first_kept(values.data(), vocab, largest, row);
-    while (values[static_cast<size_t>(id_of(kept.back()))] < floor) {
-      kept.pop_back();
-    }
+    const Values& values, const DrawRow& how, float* processed) {
+  const LogitRow& row = values.row;
+  const float floor = floor_of(how, values.largest());
+  if (!sorts(how, row.vocab)) {
     if (processed) {
-      std::fill(processed, processed + vocab, kNever);
-      for (OrderKey key : kept) {
-        processed[id_of(key)] = values[static_cast<size_t>(id_of(key))];
-      }
+      write_above(floor, row, processed);
     }
-    return draw_of_kept(kept, values.data(), row.noise);
+    return draw_of_all(values, floor, how.noise);
   }
-  if (row.min_p > 0) {
-    for (float& value : values) {
-      value = value < floor ? kNever : value;
-    }
+  auto kept = first_kept(values, how);
+  while (row.value(id_of(kept.back())) < floor) {
+    kept.pop_back();
   }
   if (processed) {
-    std::copy(values.begin(), values.end(), processed);
+    write_kept(kept, row, processed);
   }
-  return draw_of_all(
-      values.data(), vocab, first_equal(values.data(), vocab, largest),
-      row.noise);
+  return draw_of_kept(kept, row, how.noise);
 }
 
 Drawn nothing(DrawStatus status, int vocab, float* processed) {
@@ -226,38 +191,38 @@ Drawn nothing(DrawStatus status, int vocab, float* processed) {
   return {0, status};
 }
 
+Drawn draw_rewritten(
+    const Values& values, const DrawRow& how, float* processed) {
+  const LogitRow& row = values.row;
+  if (!how.greedy()) {
+    return {draw_filtered(values, how, processed)};
+  }
+  if (processed) {
+    std::copy(row.logits, row.logits + row.vocab, processed);
+  }
+  return {values.extent.id_of_largest(row)};
+}
+
 } // namespace
 
-Drawn draw_row(
-    const float* logits,
-    int vocab,
-    const DrawRow& row,
-    std::vector<float>& scratch,
-    float* processed) {
-  Extent extent = extent_of(logits, vocab);
+Drawn draw_row(const LogitRow& logits, const DrawRow& how, float* processed) {
+  LogitRow row = logits;
+  row.temperature = how.greedy() ? 1.0f : how.temperature;
+  RowExtent extent = extent_of(row);
   if (extent.has_nan || std::isinf(extent.largest)) {
-    return nothing(DrawStatus::kNotFinite, vocab, processed);
+    return nothing(DrawStatus::kNotFinite, row.vocab, processed);
   }
-  if (row.rewrites()) {
-    scratch.assign(logits, logits + vocab);
-    rewrite(scratch, row);
-    logits = scratch.data();
-    extent = extent_of(logits, vocab);
+  std::vector<float> rewritten;
+  if (how.rewrites()) {
+    rewritten.assign(row.logits, row.logits + row.vocab);
+    rewrite(rewritten, how);
+    row.logits = rewritten.data();
+    extent = extent_of(row);
     if (extent.largest == kNever) {
-      return nothing(DrawStatus::kNothingLeft, vocab, processed);
+      return nothing(DrawStatus::kNothingLeft, row.vocab, processed);
     }
   }
-  if (row.greedy()) {
-    if (processed) {
-      std::copy(logits, logits + vocab, processed);
-    }
-    return {first_equal(logits, vocab, extent.largest)};
-  }
-  scratch.resize(static_cast<size_t>(vocab));
-  for (int id = 0; id < vocab; ++id) {
-    scratch[static_cast<size_t>(id)] = logits[id] / row.temperature;
-  }
-  return {draw_filtered(scratch, row, processed)};
+  return draw_rewritten({row, extent}, how, processed);
 }
 
 } // namespace parallm

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/sample/gumbel.h"
+#include "kernels/sample/logit_row.h"
 
 // How one token is drawn from one row of logits: stages 1 to 9 of
 // docs/CONTRACT.md "Sampling". Plain numbers. No MLX here; any thread.
@@ -50,13 +51,8 @@ struct Drawn {
   DrawStatus status = DrawStatus::kDrawn;
 };
 
-// `scratch` is working memory that rows may share one after the other.
-// `processed`: vocab floats, -infinity for what no draw can take; or null.
-Drawn draw_row(
-    const float* logits,
-    int vocab,
-    const DrawRow& row,
-    std::vector<float>& scratch,
-    float* processed);
+// The row's temperature is without effect: that of `how` counts. `processed`:
+// vocab floats, -infinity for what no draw can take; or null.
+Drawn draw_row(const LogitRow& logits, const DrawRow& how, float* processed);
 
 } // namespace parallm
