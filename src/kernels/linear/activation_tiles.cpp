@@ -1,0 +1,182 @@
+#include "kernels/linear/activation_tiles.h"
+
+#include <algorithm>
+
+#include "kernels/kernel_pool.h"
+
+namespace parallm {
+namespace {
+
+using namespace simd;
+
+constexpr int kMostGroup = 128;
+
+struct FillArgs {
+  const void* const* rows;
+  int row_count; // the others of the tile are zeros
+  int tile_rows;
+  FloatType type;
+  int inputs;
+  int group_size;
+  uint8_t* out;
+};
+
+using Integers = int32_t __attribute__((vector_size(64), aligned(4)));
+using SignedBytes = int8_t __attribute__((vector_size(16), aligned(1)));
+
+// The largest magnitude; a NaN is larger than any number, so that it is found.
+PARALLM_INLINE float largest(const float* x, int count) {
+  Words most = {};
+  for (int i = 0; i < count; i += kLanes) {
+    Words bits;
+    std::memcpy(&bits, x + i, sizeof(bits));
+    bits &= 0x7fffffffu;
+    most = most > bits ? most : bits;
+  }
+  uint32_t bits = 0;
+  for (int i = 0; i < kLanes; ++i) {
+    bits = std::max(bits, most[i]);
+  }
+  float value;
+  bit_cast(value, bits);
+  return value;
+}
+
+// To the nearest whole number, ties to even: the adder rounds what lies below
+// its last bit.
+PARALLM_INLINE void round_to_bytes(
+    SignedBytes& out, Integers& sum, const Floats& x, float factor) {
+  constexpr float kRounder = 0x1.8p23f;
+  const Floats moved = x * factor + kRounder;
+  Integers whole;
+  bit_cast(whole, moved);
+  whole -= 0x4b400000; // of kRounder
+  sum += whole;
+  out = __builtin_convertvector(whole, SignedBytes);
+}
+
+// One group of one row. scale and sum: its places behind the bytes.
+PARALLM_INLINE void fill_int8_group(
+    const float* x, const FillArgs& a, int row, uint8_t* group) {
+  // Anything smaller is nothing beside what else is added; its inverse would
+  // be infinite.
+  constexpr float kNothing = 0x1p-120f;
+  const float most = largest(x, a.group_size);
+  const float factor = most < kNothing ? 0 : 127 / most;
+  Integers sum = {};
+  for (int i = 0; i < a.group_size; i += kLanes) {
+    Floats v;
+    std::memcpy(&v, x + i, sizeof(v));
+    SignedBytes bytes;
+    round_to_bytes(bytes, sum, v, factor);
+    for (int step = 0; step < kLanes / kStepInputs; ++step) {
+      std::memcpy(
+          group + ((i / kStepInputs + step) * a.tile_rows + row) * kStepInputs,
+          reinterpret_cast<const char*>(&bytes) + step * kStepInputs,
+          kStepInputs);
+    }
+  }
+  int total = 0;
+  for (int i = 0; i < kLanes; ++i) {
+    total += sum[i];
+  }
+  const float scale = most < kNothing ? 0 : most / 127;
+  const float scaled = scale * static_cast<float>(total);
+  uint8_t* scales = group + a.tile_rows * a.group_size;
+  std::memcpy(scales + row * sizeof(float), &scale, sizeof(scale));
+  std::memcpy(
+      scales + (a.tile_rows + row) * sizeof(float), &scaled, sizeof(scaled));
+}
+
+PARALLM_INLINE void fill_float_group(
+    const float* x, const FillArgs& a, int row, uint8_t* group) {
+  auto* out = reinterpret_cast<float*>(group) + row;
+  Floats sums = {};
+  for (int i = 0; i < a.group_size; i += kLanes) {
+    Floats v;
+    std::memcpy(&v, x + i, sizeof(v));
+    sums += v;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      out[(i + lane) * a.tile_rows] = v[lane];
+    }
+  }
+  out[a.group_size * a.tile_rows] = sum(sums);
+}
+
+template <TileForm kForm>
+PARALLM_INLINE void fill_row(const FillArgs& a, int row) {
+  const size_t group_bytes =
+      tile_bytes(kForm, a.tile_rows, a.group_size, a.group_size);
+  const auto* from = static_cast<const char*>(a.rows[row]);
+  uint8_t* out = a.out;
+  float x[kMostGroup];
+  for (int i = 0; i < a.inputs; i += a.group_size) {
+    load_row(a.type, x, from + i * float_bytes(a.type), a.group_size);
+    if constexpr (kForm == TileForm::kInt8) {
+      fill_int8_group(x, a, row, out);
+    } else {
+      fill_float_group(x, a, row, out);
+    }
+    out += group_bytes;
+  }
+}
+
+PARALLM_INLINE void fill_int8_body(const FillArgs& a) {
+  for (int row = 0; row < a.row_count; ++row) {
+    fill_row<TileForm::kInt8>(a, row);
+  }
+}
+
+PARALLM_INLINE void fill_float_body(const FillArgs& a) {
+  for (int row = 0; row < a.row_count; ++row) {
+    fill_row<TileForm::kFloat>(a, row);
+  }
+}
+
+PARALLM_MULTIVERSION(fill_int8, fill_int8_body, FillArgs)
+PARALLM_MULTIVERSION(fill_float, fill_float_body, FillArgs)
+
+// The smallest that holds so many, or the largest.
+int tile_rows_for(const TileKernels& kernels, int rows) {
+  int best = 0;
+  for (const int size : kernels.tile_rows) {
+    if (size == 0 || best >= rows) {
+      break;
+    }
+    best = size;
+  }
+  return best;
+}
+
+} // namespace
+
+ActivationTiles::ActivationTiles(
+    const FloatRows& x, int group_size, const TileKernels& kernels)
+    : kernels_(kernels) {
+  cut(static_cast<int>(x.rows.size()), x.inputs, group_size);
+  const auto fill = kernels.form == TileForm::kInt8 ? fill_int8 : fill_float;
+  kernel_pool().run(static_cast<int>(tiles_.size()), [&](int i) {
+    const Tile& tile = tiles_[i];
+    fill(
+        {&x.rows[tile.first], tile.rows, tile.tile_rows, x.type, x.inputs,
+         group_size, const_cast<uint8_t*>(tile.memory)});
+  });
+}
+
+void ActivationTiles::cut(int rows, int inputs, int group_size) {
+  std::vector<size_t> places;
+  size_t bytes = 0;
+  for (int first = 0; first < rows;) {
+    const int tile_rows = tile_rows_for(kernels_, rows - first);
+    tiles_.push_back({first, std::min(tile_rows, rows - first), tile_rows});
+    places.push_back(bytes);
+    bytes += tile_bytes(kernels_.form, tile_rows, inputs, group_size);
+    first += tile_rows;
+  }
+  memory_.resize(bytes);
+  for (size_t i = 0; i < tiles_.size(); ++i) {
+    tiles_[i].memory = memory_.data() + places[i];
+  }
+}
+
+} // namespace parallm

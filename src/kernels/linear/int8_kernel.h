@@ -1,0 +1,204 @@
+// The body of an TileFunction. A file for one instruction set includes what
+// this needs, then says the set, then includes this, so that nothing else is
+// compiled for it.
+//
+// Isa is what differs:
+//   Codes, Ints, Floats   vectors of uint32_t, int32_t and float, as wide as
+//                         registers are
+//   dot<kBits>(sum, codes, x)   adds the dot products of 4 codes of so many
+//                               bits, without sign, and 4 bytes with sign
+//   look_up(table, codes)       for each byte, below 16, that of the table
+//   add_product(sum, a, b)      rounded once
+//   widen(type, from)           so many floats
+#pragma once
+
+#include "kernels/linear/panel_codes.h"
+
+namespace parallm {
+namespace {
+
+// In E2M1 no number is smaller than -6: twice that is -12. Codes that are twice
+// the number and 12 more are positive, and 12 of them too many.
+constexpr int8_t kTwiceE2m1[16] = {12, 13, 14, 15, 16, 18, 20, 24,
+                                   12, 11, 10, 9,  8,  6,  4,  0};
+constexpr float kE2m1Offset = 12;
+
+constexpr bool is_e2m1(WeightForm form) {
+  return form == WeightForm::kMxfp4 || form == WeightForm::kNvfp4;
+}
+
+template <class Isa>
+constexpr int kVectorLanes = sizeof(typename Isa::Floats) / sizeof(float);
+// So many of them make a panel's width.
+template <class Isa>
+constexpr int kVectors = kPanelOutputs / kVectorLanes<Isa>;
+
+template <class Isa, int kRows>
+using Dots = typename Isa::Ints[kRows][kVectors<Isa>];
+template <class Isa, int kRows>
+using Sums = typename Isa::Floats[kRows][kVectors<Isa>];
+
+template <class Isa, WeightForm kForm, int kRows>
+PARALLM_INLINE void add_step(
+    Dots<Isa, kRows>& dots, const uint8_t* unit, int step, const uint8_t* x) {
+  typename Isa::Codes codes[kVectors<Isa>];
+  for (int v = 0; v < kVectors<Isa>; ++v) {
+    load_codes<kForm>(codes[v], unit, step, v * kVectorLanes<Isa>);
+    if constexpr (is_e2m1(kForm)) {
+      codes[v] = Isa::look_up(kTwiceE2m1, codes[v]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    uint32_t four;
+    std::memcpy(&four, x + r * kStepInputs, sizeof(four));
+    const typename Isa::Codes spread = typename Isa::Codes{} + four;
+    for (int v = 0; v < kVectors<Isa>; ++v) {
+      dots[r][v] =
+          Isa::template dot<form_bits(kForm)>(dots[r][v], codes[v], spread);
+    }
+  }
+}
+
+// Whole sums over one group.
+template <class Isa, WeightForm kForm, int kRows>
+PARALLM_INLINE void sum_group(
+    Dots<Isa, kRows>& dots,
+    const uint8_t* codes,
+    int group_size,
+    const uint8_t* x) {
+  const int units = group_size / (kStepsOfUnit<kForm> * kStepInputs);
+  for (int unit = 0; unit < units; ++unit) {
+#pragma GCC unroll 8
+    for (int step = 0; step < kStepsOfUnit<kForm>; ++step) {
+      add_step<Isa, kForm, kRows>(dots, codes, step, x);
+      x += kRows * kStepInputs;
+    }
+    codes += kUnitBytes<kForm>;
+  }
+}
+
+// Of one group.
+template <class Isa>
+struct GroupScales {
+  typename Isa::Floats scale[kVectors<Isa>];
+  typename Isa::Floats bias[kVectors<Isa>];
+};
+
+template <class Isa>
+PARALLM_INLINE void load_affine(
+    GroupScales<Isa>& out, const PanelLayout& l, const uint8_t* from) {
+  const size_t bytes = kVectorLanes<Isa> * float_bytes(l.scale_type);
+  for (int v = 0; v < kVectors<Isa>; ++v, from += bytes) {
+    out.scale[v] = Isa::widen(l.scale_type, from);
+    out.bias[v] = Isa::widen(l.scale_type, from + l.scale_bytes());
+  }
+}
+
+template <class Isa, WeightForm kForm>
+PARALLM_INLINE void load_bytes_as_scales(
+    GroupScales<Isa>& out, float factor, const uint8_t* from) {
+  alignas(64) float scales[kPanelOutputs];
+  for (int i = 0; i < kPanelOutputs; ++i) {
+    scales[i] = 0.5f * factor *
+                (kForm == WeightForm::kNvfp4 ? simd::kE4m3[from[i]]
+                                             : simd::e8m0(from[i]));
+  }
+  std::memcpy(out.scale, scales, sizeof(scales));
+  for (int v = 0; v < kVectors<Isa>; ++v) {
+    out.bias[v] = out.scale[v] * -kE2m1Offset;
+  }
+}
+
+template <class Isa, WeightForm kForm>
+PARALLM_INLINE void load_scales(
+    GroupScales<Isa>& out, const TileArgs& a, const uint8_t* from) {
+  if constexpr (is_affine(kForm)) {
+    load_affine<Isa>(out, a.layout, from);
+  } else {
+    load_bytes_as_scales<Isa, kForm>(out, a.factor, from);
+  }
+}
+
+// x: the scales of the tile's rows, then their sums.
+template <class Isa, int kRows>
+PARALLM_INLINE void add_group(
+    Sums<Isa, kRows>& sums,
+    const Dots<Isa, kRows>& dots,
+    const GroupScales<Isa>& w,
+    const uint8_t* x) {
+  using Floats = typename Isa::Floats;
+  float numbers[2 * kRows];
+  std::memcpy(numbers, x, sizeof(numbers));
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors<Isa>; ++v) {
+      const Floats sum = Isa::add_product(
+          sums[r][v], w.bias[v], Floats{} + numbers[kRows + r]);
+      sums[r][v] = Isa::add_product(
+          sum, __builtin_convertvector(dots[r][v], Floats),
+          w.scale[v] * numbers[r]);
+    }
+  }
+}
+
+template <class Isa, WeightForm kForm, int kRows>
+void int8_tile(const TileArgs& a) {
+  const PanelLayout l = a.layout;
+  const int group_size = l.group_size, code_bytes = l.code_bytes();
+  const size_t group_bytes = l.group_bytes();
+  const uint8_t* codes = a.panel;
+  const uint8_t* x = a.tile;
+  Sums<Isa, kRows> sums = {};
+  for (int g = 0; g < l.groups(); ++g) {
+    Dots<Isa, kRows> dots = {};
+    sum_group<Isa, kForm, kRows>(dots, codes, group_size, x);
+    x += kRows * group_size;
+    GroupScales<Isa> w;
+    load_scales<Isa, kForm>(w, a, codes + code_bytes);
+    add_group<Isa, kRows>(sums, dots, w, x);
+    x += 2 * kRows * sizeof(float);
+    codes += group_bytes;
+  }
+  std::memcpy(a.out, sums, sizeof(sums));
+}
+
+// The tile functions of a set: of so many rows each.
+template <class Isa, int kRows>
+TileFunction function_for(WeightForm form) {
+  switch (form) {
+    case WeightForm::kAffine2:
+      return int8_tile<Isa, WeightForm::kAffine2, kRows>;
+    case WeightForm::kAffine3:
+      return int8_tile<Isa, WeightForm::kAffine3, kRows>;
+    case WeightForm::kAffine4:
+      return int8_tile<Isa, WeightForm::kAffine4, kRows>;
+    case WeightForm::kAffine5:
+      return int8_tile<Isa, WeightForm::kAffine5, kRows>;
+    case WeightForm::kAffine6:
+      return int8_tile<Isa, WeightForm::kAffine6, kRows>;
+    case WeightForm::kAffine8:
+      return int8_tile<Isa, WeightForm::kAffine8, kRows>;
+    case WeightForm::kMxfp4:
+      return int8_tile<Isa, WeightForm::kMxfp4, kRows>;
+    case WeightForm::kNvfp4:
+      return int8_tile<Isa, WeightForm::kNvfp4, kRows>;
+    default:
+      return nullptr;
+  }
+}
+
+template <class Isa, int... kRows>
+TileFunction function_of(WeightForm form, int rows) {
+  TileFunction found = nullptr;
+  ((found = rows == kRows ? function_for<Isa, kRows>(form) : found), ...);
+  return found;
+}
+
+template <class Isa, int... kRows>
+constexpr TileKernels int8_kernels_of() {
+  return {TileForm::kInt8, {kRows...}, function_of<Isa, kRows...>};
+}
+
+} // namespace
+} // namespace parallm

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "kernels/linear/tile.h"
+
+// The instruction sets that have kernels of their own, a file each.
+namespace parallm {
+
+extern const TileKernels kInt8Baseline;
+#if defined(__x86_64__)
+extern const TileKernels kInt8Avx2;
+extern const TileKernels kInt8Avx512;
+extern const TileKernels kInt8Avx512Vnni;
+#endif
+
+} // namespace parallm

@@ -1,0 +1,62 @@
+#include "kernels/linear/panel_product.h"
+
+#include <algorithm>
+
+namespace parallm {
+namespace {
+
+struct FinishArgs {
+  const PanelProduct& product;
+  const ActivationTiles::Tile& tile;
+  int first; // output
+  int columns;
+  float* sums; // (tile rows, 32)
+};
+
+// Adds the bias, rounds, stores.
+PARALLM_INLINE void finish_body(const FinishArgs& a) {
+  const PanelProduct& p = a.product;
+  const PanelMatrix& w = p.weight;
+  alignas(64) float bias[kPanelOutputs] = {};
+  if (w.bias != nullptr) {
+    simd::load_row(
+        w.bias_type, bias,
+        static_cast<const char*>(w.bias) + a.first * float_bytes(w.bias_type),
+        a.columns);
+  }
+  for (int row = 0; row < a.tile.rows; ++row) {
+    float* sums = a.sums + row * kPanelOutputs;
+    if (w.bias != nullptr) {
+      for (int n = 0; n < kPanelOutputs; ++n) {
+        sums[n] += bias[n];
+      }
+    }
+    store_row(
+        p.out_type,
+        static_cast<char*>(p.out[a.tile.first + row]) +
+            a.first * float_bytes(p.out_type),
+        sums, a.columns);
+  }
+}
+
+PARALLM_MULTIVERSION(finish, finish_body, FinishArgs)
+
+} // namespace
+
+void multiply_panel(const PanelProduct& product, int panel) {
+  const PanelMatrix& w = product.weight;
+  const TileKernels& kernels = product.x->kernels();
+  alignas(64) float sums[8 * kPanelOutputs];
+  const int first = panel * kPanelOutputs;
+  const int columns = std::min(kPanelOutputs, w.layout.outputs - first);
+  TileArgs args{w.layout, w.factor, w.panels + panel * w.layout.panel_bytes()};
+  args.out = sums;
+  for (const auto& tile : product.x->tiles()) {
+    args.rows = tile.tile_rows;
+    args.tile = tile.memory;
+    kernels.function(w.layout.form, tile.tile_rows)(args);
+    finish({product, tile, first, columns, sums});
+  }
+}
+
+} // namespace parallm

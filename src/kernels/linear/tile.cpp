@@ -1,0 +1,24 @@
+#include "kernels/linear/tile.h"
+
+#include "kernels/instruction_set.h"
+#include "kernels/linear/int8_sets.h"
+
+namespace parallm {
+
+const TileKernels& int8_kernels() {
+  switch (instruction_set()) {
+#if defined(__x86_64__)
+    case InstructionSet::kAvx2:
+      return kInt8Avx2;
+    case InstructionSet::kAvx512:
+      return kInt8Avx512;
+    case InstructionSet::kAvx512Vnni:
+    case InstructionSet::kAvx512Bf16:
+      return kInt8Avx512Vnni;
+#endif
+    default:
+      return kInt8Baseline;
+  }
+}
+
+} // namespace parallm
