@@ -76,4 +76,19 @@ constexpr int round_up(int n) {
   }
 #endif
 
+// What lies between the two is compiled for an instruction set, which is said
+// in the words of each compiler.
+#define PARALLM_PRAGMA(words) _Pragma(#words)
+#if defined(__clang__)
+#define PARALLM_BEGIN_TARGET(gcc_words, clang_words) \
+  PARALLM_PRAGMA(clang attribute push(               \
+      __attribute__((target(clang_words))), apply_to = function))
+#define PARALLM_END_TARGET PARALLM_PRAGMA(clang attribute pop)
+#else
+#define PARALLM_BEGIN_TARGET(gcc_words, clang_words) \
+  PARALLM_PRAGMA(GCC push_options)                   \
+  PARALLM_PRAGMA(GCC target(gcc_words))
+#define PARALLM_END_TARGET PARALLM_PRAGMA(GCC pop_options)
+#endif
+
 } // namespace parallm::simd

@@ -31,19 +31,26 @@ template <class Isa>
 constexpr int kVectorLanes = sizeof(typename Isa::Floats) / sizeof(float);
 // So many of them make a panel's width.
 template <class Isa>
-constexpr int kVectors = kPanelOutputs / kVectorLanes<Isa>;
+constexpr int kPanelVectors = kPanelOutputs / kVectorLanes<Isa>;
+// So many at a time: registers hold the sums of four rows and no more.
+template <class Isa>
+constexpr int kVectors = kPanelVectors<Isa> < 4 ? kPanelVectors<Isa> : 4;
 
 template <class Isa, int kRows>
 using Dots = typename Isa::Ints[kRows][kVectors<Isa>];
 template <class Isa, int kRows>
-using Sums = typename Isa::Floats[kRows][kVectors<Isa>];
+using Sums = typename Isa::Floats[kRows][kPanelVectors<Isa>];
 
 template <class Isa, WeightForm kForm, int kRows>
 PARALLM_INLINE void add_step(
-    Dots<Isa, kRows>& dots, const uint8_t* unit, int step, const uint8_t* x) {
+    Dots<Isa, kRows>& dots,
+    const uint8_t* unit,
+    int step,
+    int first,
+    const uint8_t* x) {
   typename Isa::Codes codes[kVectors<Isa>];
   for (int v = 0; v < kVectors<Isa>; ++v) {
-    load_codes<kForm>(codes[v], unit, step, v * kVectorLanes<Isa>);
+    load_codes<kForm>(codes[v], unit, step, (first + v) * kVectorLanes<Isa>);
     if constexpr (is_e2m1(kForm)) {
       codes[v] = Isa::look_up(kTwiceE2m1, codes[v]);
     }
@@ -60,25 +67,26 @@ PARALLM_INLINE void add_step(
   }
 }
 
-// Whole sums over one group.
+// Whole sums over one group, of the vectors from `first` on.
 template <class Isa, WeightForm kForm, int kRows>
 PARALLM_INLINE void sum_group(
     Dots<Isa, kRows>& dots,
     const uint8_t* codes,
     int group_size,
+    int first,
     const uint8_t* x) {
   const int units = group_size / (kStepsOfUnit<kForm> * kStepInputs);
   for (int unit = 0; unit < units; ++unit) {
 #pragma GCC unroll 8
     for (int step = 0; step < kStepsOfUnit<kForm>; ++step) {
-      add_step<Isa, kForm, kRows>(dots, codes, step, x);
+      add_step<Isa, kForm, kRows>(dots, codes, step, first, x);
       x += kRows * kStepInputs;
     }
     codes += kUnitBytes<kForm>;
   }
 }
 
-// Of one group.
+// Of one group, and of the vectors that are summed up together.
 template <class Isa>
 struct GroupScales {
   typename Isa::Floats scale[kVectors<Isa>];
@@ -87,8 +95,12 @@ struct GroupScales {
 
 template <class Isa>
 PARALLM_INLINE void load_affine(
-    GroupScales<Isa>& out, const PanelLayout& l, const uint8_t* from) {
+    GroupScales<Isa>& out,
+    const PanelLayout& l,
+    int first,
+    const uint8_t* from) {
   const size_t bytes = kVectorLanes<Isa> * float_bytes(l.scale_type);
+  from += first * bytes;
   for (int v = 0; v < kVectors<Isa>; ++v, from += bytes) {
     out.scale[v] = Isa::widen(l.scale_type, from);
     out.bias[v] = Isa::widen(l.scale_type, from + l.scale_bytes());
@@ -97,9 +109,10 @@ PARALLM_INLINE void load_affine(
 
 template <class Isa, WeightForm kForm>
 PARALLM_INLINE void load_bytes_as_scales(
-    GroupScales<Isa>& out, float factor, const uint8_t* from) {
-  alignas(64) float scales[kPanelOutputs];
-  for (int i = 0; i < kPanelOutputs; ++i) {
+    GroupScales<Isa>& out, float factor, int first, const uint8_t* from) {
+  alignas(64) float scales[kVectors<Isa> * kVectorLanes<Isa>];
+  from += first * kVectorLanes<Isa>;
+  for (int i = 0; i < kVectors<Isa> * kVectorLanes<Isa>; ++i) {
     scales[i] = 0.5f * factor *
                 (kForm == WeightForm::kNvfp4 ? simd::kE4m3[from[i]]
                                              : simd::e8m0(from[i]));
@@ -110,22 +123,13 @@ PARALLM_INLINE void load_bytes_as_scales(
   }
 }
 
-template <class Isa, WeightForm kForm>
-PARALLM_INLINE void load_scales(
-    GroupScales<Isa>& out, const TileArgs& a, const uint8_t* from) {
-  if constexpr (is_affine(kForm)) {
-    load_affine<Isa>(out, a.layout, from);
-  } else {
-    load_bytes_as_scales<Isa, kForm>(out, a.factor, from);
-  }
-}
-
 // x: the scales of the tile's rows, then their sums.
 template <class Isa, int kRows>
 PARALLM_INLINE void add_group(
     Sums<Isa, kRows>& sums,
     const Dots<Isa, kRows>& dots,
     const GroupScales<Isa>& w,
+    int first,
     const uint8_t* x) {
   using Floats = typename Isa::Floats;
   float numbers[2 * kRows];
@@ -133,9 +137,9 @@ PARALLM_INLINE void add_group(
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVectors<Isa>; ++v) {
-      const Floats sum = Isa::add_product(
-          sums[r][v], w.bias[v], Floats{} + numbers[kRows + r]);
-      sums[r][v] = Isa::add_product(
+      Floats& sum = sums[r][first + v];
+      sum = Isa::add_product(sum, w.bias[v], Floats{} + numbers[kRows + r]);
+      sum = Isa::add_product(
           sum, __builtin_convertvector(dots[r][v], Floats),
           w.scale[v] * numbers[r]);
     }
@@ -151,13 +155,20 @@ void int8_tile(const TileArgs& a) {
   const uint8_t* x = a.tile;
   Sums<Isa, kRows> sums = {};
   for (int g = 0; g < l.groups(); ++g) {
-    Dots<Isa, kRows> dots = {};
-    sum_group<Isa, kForm, kRows>(dots, codes, group_size, x);
-    x += kRows * group_size;
-    GroupScales<Isa> w;
-    load_scales<Isa, kForm>(w, a, codes + code_bytes);
-    add_group<Isa, kRows>(sums, dots, w, x);
-    x += 2 * kRows * sizeof(float);
+    for (int v = 0; v < kPanelVectors<Isa>; v += kVectors<Isa>) {
+      GroupScales<Isa> w;
+      Dots<Isa, kRows> dots = {};
+      // These take a while: they begin before the sums, which do not need them.
+      if constexpr (is_e2m1(kForm)) {
+        load_bytes_as_scales<Isa, kForm>(w, a.factor, v, codes + code_bytes);
+      }
+      sum_group<Isa, kForm, kRows>(dots, codes, group_size, v, x);
+      if constexpr (is_affine(kForm)) {
+        load_affine<Isa>(w, l, v, codes + code_bytes);
+      }
+      add_group<Isa, kRows>(sums, dots, w, v, x + kRows * group_size);
+    }
+    x += kRows * (group_size + 2 * sizeof(float));
     codes += group_bytes;
   }
   std::memcpy(a.out, sums, sizeof(sums));

@@ -10,6 +10,10 @@ extern const TileKernels kInt8Baseline;
 extern const TileKernels kInt8Avx2;
 extern const TileKernels kInt8Avx512;
 extern const TileKernels kInt8Avx512Vnni;
+#elif defined(__aarch64__)
+extern const TileKernels kInt8Neon;
+extern const TileKernels kInt8NeonDot;
+extern const TileKernels kInt8NeonI8mm;
 #endif
 
 } // namespace parallm

@@ -15,6 +15,13 @@ const TileKernels& int8_kernels() {
     case InstructionSet::kAvx512Vnni:
     case InstructionSet::kAvx512Bf16:
       return kInt8Avx512Vnni;
+#elif defined(__aarch64__)
+    case InstructionSet::kBaseline:
+      return kInt8Neon;
+    case InstructionSet::kNeonDot:
+      return kInt8NeonDot;
+    case InstructionSet::kNeonI8mm:
+      return kInt8NeonI8mm;
 #endif
     default:
       return kInt8Baseline;
