@@ -70,6 +70,42 @@ TEST(PlainSampleRow, GreedyTiesGoToTheLowerId) {
   }
 }
 
+// Of thousands of tokens, none likelier than others by much.
+TEST(PlainSampleRow, AWideNucleusIsThatOfTheNaiveStages) {
+  constexpr int kVocab = 20'011;
+  RandomRows random(5);
+  for (const float top_p : {0.5f, 0.9f, 0.99f}) {
+    auto logits = random.logits(kVocab, top_p == 0.9f);
+    DrawRow row;
+    row.temperature = 3;
+    row.top_p = top_p;
+    row.noise.seed = 7;
+    for (const float min_p : {0.0f, 0.02f}) {
+      row.min_p = min_p;
+      const int id = naive::draw(logits, row);
+      const auto kept = naive::processed(logits, row);
+      under_each_set([&] {
+        const Result ours = draw(logits, row);
+        ASSERT_EQ(ours.processed, kept) << top_p;
+        ASSERT_EQ(ours.drawn.id, id);
+      });
+    }
+  }
+}
+
+TEST(PlainSampleRow, AWideNucleusOfEqualsKeepsTheLowerIds) {
+  const std::vector<float> logits(3000, 2.5f);
+  DrawRow row;
+  row.top_p = 0.5f;
+  under_each_set([&] {
+    const Result ours = draw(logits, row);
+    EXPECT_LT(ours.drawn.id, 1500);
+    for (int id = 0; id < 3000; ++id) {
+      ASSERT_EQ(std::isinf(ours.processed[id]), id >= 1500) << id;
+    }
+  });
+}
+
 // Logits that differ may be equal once they are divided.
 TEST(PlainSampleRow, EqualQuotientsAreTies) {
   DrawRow first;

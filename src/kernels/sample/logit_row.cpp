@@ -1,5 +1,7 @@
 #include "kernels/sample/logit_row.h"
 
+#include <numeric>
+
 namespace parallm {
 namespace {
 
@@ -32,15 +34,15 @@ int32_t RowExtent::id_of_largest(const LogitRow& row) const {
                           std::find(part.logits, end, largest) - part.logits);
 }
 
-double total_weight(const LogitRow& row, const RowExtent& extent) {
+double weight_from(const LogitRow& row, const RowExtent& extent, float least) {
   const float largest = extent.largest / row.temperature;
   const auto weights = row.of_parts(
-      [&](const RowPart& part) { return weight_of(part, largest); });
-  double total = 0;
-  for (double weight : weights) {
-    total += weight;
-  }
-  return total;
+      [&](const RowPart& part) { return weight_of(part, largest, least); });
+  return std::accumulate(weights.begin(), weights.end(), 0.0);
+}
+
+double total_weight(const LogitRow& row, const RowExtent& extent) {
+  return weight_from(row, extent, -std::numeric_limits<float>::infinity());
 }
 
 } // namespace parallm

@@ -68,7 +68,8 @@ struct RowExtent {
 };
 RowExtent extent_of(const LogitRow& row);
 
-// The sum of e^(value - largest value).
+// The sum of e^(value - largest value) over the values from `least` on.
+double weight_from(const LogitRow& row, const RowExtent& extent, float least);
 double total_weight(const LogitRow& row, const RowExtent& extent);
 
 } // namespace parallm

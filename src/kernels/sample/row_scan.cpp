@@ -117,6 +117,7 @@ PARALLM_MULTIVERSION(extent_kernel, extent_body, ExtentArgs)
 struct WeightArgs {
   const RowPart& part;
   float largest;
+  float least;
   double& total;
 };
 
@@ -134,6 +135,7 @@ PARALLM_INLINE void weight_body(const WeightArgs& args) {
       const Floats distance = block[j] - args.largest;
       Floats weight;
       exp(weight, distance);
+      weight = block[j] < args.least ? Floats{} : weight;
       Eight halves[2];
       std::memcpy(halves, &weight, sizeof(weight));
       sums[j] += __builtin_convertvector(halves[0], Doubles);
@@ -393,9 +395,9 @@ PartExtent extent_of(const RowPart& part) {
   return extent;
 }
 
-double weight_of(const RowPart& part, float largest) {
+double weight_of(const RowPart& part, float largest, float least) {
   double total = 0;
-  weight_kernel({part, largest, total});
+  weight_kernel({part, largest, least, total});
   return total;
 }
 

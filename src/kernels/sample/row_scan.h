@@ -30,8 +30,9 @@ struct PartExtent {
 };
 PartExtent extent_of(const RowPart& part);
 
-// The sum of e^(value - largest), where largest is a value.
-double weight_of(const RowPart& part, float largest);
+// The sum of e^(value - largest) over the values from `least` on; none is above
+// largest.
+double weight_of(const RowPart& part, float largest, float least);
 
 // Which tokens have logits above `floor`, as places in the part, rising; how
 // many. `places` has room for all.

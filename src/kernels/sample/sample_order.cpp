@@ -68,6 +68,30 @@ std::vector<OrderKey> first_of(
   return keys;
 }
 
+std::vector<OrderKey> part_between(
+    const RowPart& part, float least, float above) {
+  std::vector<OrderKey> keys;
+  std::vector<int32_t> places(static_cast<size_t>(part.count));
+  const float floor = just_below(least * part.temperature);
+  places.resize(static_cast<size_t>(places_above(part, floor, places.data())));
+  for (const int32_t place : places) {
+    const float value = part.logits[place] / part.temperature;
+    if (value >= least && value < above) {
+      keys.push_back(
+          order_key(value, static_cast<uint32_t>(part.first + place)));
+    }
+  }
+  return keys;
+}
+
+std::vector<OrderKey> joined(const std::vector<std::vector<OrderKey>>& lists) {
+  std::vector<OrderKey> keys;
+  for (const auto& list : lists) {
+    keys.insert(keys.end(), list.begin(), list.end());
+  }
+  return keys;
+}
+
 } // namespace
 
 std::vector<OrderKey> first_in_order(
@@ -79,11 +103,15 @@ std::vector<OrderKey> first_in_order(
   const float floor = first_floor(extent, wanted);
   const auto lists = row.of_parts(
       [&](const RowPart& part) { return first_of(part, floor, wanted); });
-  std::vector<OrderKey> keys;
-  for (const auto& list : lists) {
-    keys.insert(keys.end(), list.begin(), list.end());
-  }
+  std::vector<OrderKey> keys = joined(lists);
   keep_first(keys, wanted);
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+std::vector<OrderKey> between(const LogitRow& row, float least, float above) {
+  std::vector<OrderKey> keys = joined(row.of_parts(
+      [&](const RowPart& part) { return part_between(part, least, above); }));
   std::sort(keys.begin(), keys.end());
   return keys;
 }

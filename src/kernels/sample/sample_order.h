@@ -28,4 +28,7 @@ inline int32_t id_of(OrderKey key) {
 std::vector<OrderKey> first_in_order(
     const LogitRow& row, const RowExtent& extent, int count);
 
+// The tokens whose values lie in [least, above), in order.
+std::vector<OrderKey> between(const LogitRow& row, float least, float above);
+
 } // namespace parallm

@@ -51,23 +51,6 @@ double weight(OrderKey key, const LogitRow& row, float largest) {
   return std::exp(row.value(id_of(key)) - largest);
 }
 
-// How many of `keys`, from the front, reach `wanted` weight; all of them and
-// one if they do not.
-size_t prefix_reaching(
-    double wanted,
-    const std::vector<OrderKey>& keys,
-    const LogitRow& row,
-    float largest) {
-  double sum = 0;
-  for (size_t n = 0; n < keys.size(); ++n) {
-    sum += weight(keys[n], row, largest);
-    if (sum >= wanted) {
-      return n + 1;
-    }
-  }
-  return keys.size() + 1;
-}
-
 // A row of values: its logits, rewritten and to be divided by the temperature.
 struct Values {
   const LogitRow& row;
@@ -76,38 +59,79 @@ struct Values {
   float largest() const { return extent.largest / row.temperature; }
 };
 
-// Stage 7 without stage 6 before it: nobody said how many tokens to sort, so
-// sort a few, and more if they do not suffice.
-std::vector<OrderKey> nucleus(const Values& values, float top_p) {
-  const auto& [row, extent] = values;
-  const double wanted = top_p * total_weight(row, extent);
-  for (int count = 32;; count *= 8) {
-    auto keys = first_in_order(row, extent, count);
-    const size_t kept = prefix_reaching(wanted, keys, row, values.largest());
-    if (kept <= keys.size() || count >= row.vocab) {
-      keys.resize(std::min(kept, keys.size()));
-      return keys;
+// Leaves as many, from the front, as bring the sum of weights to `wanted`;
+// whether they do.
+bool cut_at(
+    double wanted,
+    std::vector<OrderKey>& keys,
+    const Values& values,
+    double sum = 0) {
+  for (size_t n = 0; n < keys.size(); ++n) {
+    sum += weight(keys[n], values.row, values.largest());
+    if (sum >= wanted) {
+      keys.resize(n + 1);
+      return true;
     }
   }
+  return false;
 }
 
-// Stages 6 and 7: what they keep, in order.
-std::vector<OrderKey> first_kept(const Values& values, const DrawRow& how) {
+// What stages 6 and 7 keep: these tokens, in order, and before them all whose
+// values are not below `from`.
+struct Kept {
+  std::vector<OrderKey> keys{};
+  float from = std::numeric_limits<float>::infinity();
+};
+
+// Of many tokens: halves the range of values in which the last one lies, until
+// few are left to sort. Below the range are at most e^-40 of the weight each,
+// which no top_p below 1 reaches.
+Kept wide_nucleus(const Values& values, double wanted) {
+  constexpr int kHalvings = 9; // guessed
+  const auto& [row, extent] = values;
+  float above =
+      std::nextafter(values.largest(), std::numeric_limits<float>::infinity());
+  float least = values.largest() - 40;
+  double before = 0; // the weight from `above` on
+  for (int i = 0; i < kHalvings; ++i) {
+    const float middle = (least + above) / 2;
+    const double weight = weight_from(row, extent, middle);
+    (weight < wanted ? above : least) = middle;
+    before = weight < wanted ? weight : before;
+  }
+  Kept kept{between(row, least, above), above};
+  cut_at(wanted, kept.keys, values, before);
+  return kept;
+}
+
+// Stage 7 without stage 6 before it: nobody said how many tokens to sort, so
+// sort a few, as most models need.
+Kept nucleus(const Values& values, float top_p) {
+  const double wanted = top_p * total_weight(values.row, values.extent);
+  for (const int count : {32, 256}) {
+    Kept kept{first_in_order(values.row, values.extent, count)};
+    if (cut_at(wanted, kept.keys, values) || count >= values.row.vocab) {
+      return kept;
+    }
+  }
+  return wide_nucleus(values, wanted);
+}
+
+// Stages 6 and 7.
+Kept first_kept(const Values& values, const DrawRow& how) {
   const auto& [row, extent] = values;
   if (how.top_k <= 0 || how.top_k >= row.vocab) {
     return nucleus(values, how.top_p);
   }
-  auto keys = first_in_order(row, extent, how.top_k);
+  Kept kept{first_in_order(row, extent, how.top_k)};
   if (how.top_p < 1) {
     double total = 0;
-    for (OrderKey key : keys) {
+    for (OrderKey key : kept.keys) {
       total += weight(key, row, values.largest());
     }
-    keys.resize(std::min(
-        keys.size(),
-        prefix_reaching(how.top_p * total, keys, row, values.largest())));
+    cut_at(how.top_p * total, kept.keys, values);
   }
-  return keys;
+  return kept;
 }
 
 bool sorts(const DrawRow& how, int vocab) {
@@ -119,47 +143,55 @@ float floor_of(const DrawRow& how, float largest) {
   return how.min_p > 0 ? largest + std::log(std::min(how.min_p, 1.0f)) : kNever;
 }
 
-void write_kept(
-    const std::vector<OrderKey>& kept, const LogitRow& row, float* processed) {
-  std::fill(processed, processed + row.vocab, kNever);
-  for (OrderKey key : kept) {
-    processed[id_of(key)] = row.value(id_of(key));
+// Stage 8.
+void drop_below(float floor, Kept& kept, const LogitRow& row) {
+  kept.from = std::max(kept.from, floor);
+  while (!kept.keys.empty() && row.value(id_of(kept.keys.back())) < floor) {
+    kept.keys.pop_back();
   }
 }
 
-void write_above(float floor, const LogitRow& row, float* processed) {
+void write_from(float floor, const LogitRow& row, float* processed) {
   for (int id = 0; id < row.vocab; ++id) {
     const float value = row.value(id);
     processed[id] = value < floor ? kNever : value;
   }
 }
 
-float score_of(int32_t id, const LogitRow& row, NoiseKey noise) {
-  return row.value(id) + gumbel_noise(noise, static_cast<uint32_t>(id));
-}
-
-int32_t draw_of_kept(
-    const std::vector<OrderKey>& kept, const LogitRow& row, NoiseKey noise) {
-  BestScore best;
-  for (OrderKey key : kept) {
-    best.offer(score_of(id_of(key), row, noise), id_of(key));
+void write_kept(const Kept& kept, const LogitRow& row, float* processed) {
+  write_from(kept.from, row, processed);
+  for (OrderKey key : kept.keys) {
+    processed[id_of(key)] = row.value(id_of(key));
   }
-  return best.id;
 }
 
-// The likeliest token goes first: its score rules most others out before
-// their noise is computed. The result is that of the plain loop over all.
-int32_t draw_of_all(const Values& values, float floor, NoiseKey noise) {
+void offer(BestScore& best, int32_t id, const LogitRow& row, NoiseKey noise) {
+  best.offer(
+      row.value(id) + gumbel_noise(noise, static_cast<uint32_t>(id)), id);
+}
+
+// `best`, or what beats it among the values from `floor` on. The likeliest
+// token goes first: its score rules most others out before their noise is
+// computed. The result is that of the plain loop over all.
+BestScore draw_from(
+    const Values& values, float floor, NoiseKey noise, BestScore best) {
   const LogitRow& row = values.row;
-  BestScore best;
-  const int32_t likeliest = values.extent.id_of_largest(row);
-  best.offer(score_of(likeliest, row, noise), likeliest);
+  offer(best, values.extent.id_of_largest(row), row, noise);
   const auto bests = row.of_parts(
       [&](const RowPart& part) { return draw_from(part, floor, noise, best); });
   for (const BestScore& of_part : bests) {
     best.offer(of_part.score, of_part.id);
   }
-  return best.id;
+  return best;
+}
+
+int32_t draw_of_kept(const Kept& kept, const Values& values, NoiseKey noise) {
+  BestScore best;
+  for (OrderKey key : kept.keys) {
+    offer(best, id_of(key), values.row, noise);
+  }
+  return std::isinf(kept.from) ? best.id
+                               : draw_from(values, kept.from, noise, best).id;
 }
 
 // Stages 6 to 9. Whatever is dropped becomes -infinity where the caller wants
@@ -170,18 +202,16 @@ int32_t draw_filtered(
   const float floor = floor_of(how, values.largest());
   if (!sorts(how, row.vocab)) {
     if (processed) {
-      write_above(floor, row, processed);
+      write_from(floor, row, processed);
     }
-    return draw_of_all(values, floor, how.noise);
+    return draw_from(values, floor, how.noise, {}).id;
   }
   auto kept = first_kept(values, how);
-  while (row.value(id_of(kept.back())) < floor) {
-    kept.pop_back();
-  }
+  drop_below(floor, kept, row);
   if (processed) {
     write_kept(kept, row, processed);
   }
-  return draw_of_kept(kept, row, how.noise);
+  return draw_of_kept(kept, values, how.noise);
 }
 
 Drawn nothing(DrawStatus status, int vocab, float* processed) {
