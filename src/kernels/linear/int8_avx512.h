@@ -1,6 +1,15 @@
-// What the AVX-512 sets have in common. For their files, behind the set.
 #pragma once
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "kernels/floats.h"
+
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")
+
+// What the AVX-512 sets have in common. Their files include what is above
+// before they say the set.
 namespace parallm {
 namespace {
 
@@ -32,3 +41,6 @@ struct Avx512Vectors {
 
 } // namespace
 } // namespace parallm
+
+#pragma GCC pop_options
+#endif

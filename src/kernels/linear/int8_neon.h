@@ -1,6 +1,14 @@
-// What the NEON sets have in common. For their files, behind the set.
 #pragma once
 
+#if defined(__aarch64__)
+#include <arm_neon.h>
+
+#include <cstring>
+
+#include "kernels/floats.h"
+
+// What the NEON sets have in common. Their files include what is above before
+// they say the set.
 namespace parallm {
 namespace {
 
@@ -45,3 +53,4 @@ PARALLM_INLINE typename Isa::Ints dot_of_signed_codes(
 
 } // namespace
 } // namespace parallm
+#endif
