@@ -71,7 +71,7 @@ KvStore::KvStore(const KvGeometry& geometry) : geometry_(geometry) {
 
 void KvStore::make_pools() {
   const auto& g = geometry_;
-  const mx::Shape shape{g.blocks, g.block_tokens, g.kv_heads, g.head_dim};
+  const mx::Shape shape{g.blocks, g.kv_heads, g.block_tokens, g.head_dim};
   for (int i = 0; i < g.layers; ++i) {
     keys_.push_back(make_pool(shape, g.dtype));
     if (g.latent == 0) {

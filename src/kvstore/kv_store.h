@@ -41,7 +41,7 @@ class KvStore {
   const KvGeometry& geometry() const { return geometry_; }
 
   // The newest handle: it runs after every write launched so far.
-  const mx::array& keys(int layer) const;   // (blocks, block_tokens, G, D)
+  const mx::array& keys(int layer) const;   // (blocks, G, block_tokens, D)
   const mx::array& values(int layer) const; // of latents: the keys
 
   // Stores keys and values (N, G, D) at slots (N); slot = block *

@@ -32,11 +32,10 @@ void check_row(const KvRow& row, const KvGeometry& g) {
 struct StepBuilder {
   explicit StepBuilder(const KvGeometry& geometry) : geometry(geometry) {}
 
-  void add(const KvRow& row, int index) {
+  void add(const KvRow& row) {
     check_row(row, geometry);
     rows.push_back({static_cast<int>(positions.size()), row.begin, row.end});
     for (int p = row.begin; p < row.end; ++p) {
-      token_rows.push_back(index);
       positions.push_back(p);
       slots.push_back(
           row.blocks[p / geometry.block_tokens] * geometry.block_tokens +
@@ -61,13 +60,13 @@ struct StepBuilder {
     const int count = static_cast<int>(rows.size());
     return {
         std::move(rows), numbers(tables, {count, width}),
-        numbers(token_rows, {tokens}), numbers(positions, {tokens})};
+        numbers(positions, {tokens})};
   }
 
   const KvGeometry& geometry;
   int width = 1; // of the widest block table
   std::vector<PagedStep::Row> rows;
-  std::vector<int32_t> tables, token_rows, positions, slots;
+  std::vector<int32_t> tables, positions, slots;
 };
 
 } // namespace
@@ -76,8 +75,8 @@ PagedAttention::Layout PagedAttention::lay_out(
     const KvGeometry& geometry, std::span<const KvRow> rows) {
   PARALLM_CHECK(!rows.empty(), "a step has rows");
   StepBuilder builder(geometry);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    builder.add(rows[i], static_cast<int>(i));
+  for (const auto& row : rows) {
+    builder.add(row);
   }
   builder.add_tables(rows);
   const int tokens = static_cast<int>(builder.slots.size());

@@ -17,7 +17,7 @@ TEST(KvWrite, StoresRowsWhereTheReferenceDoes) {
   for (const auto pool_type : kTypes) {
     for (const auto row_type : kTypes) {
       for (const int width : {1, 5, 16, 33}) {
-        const auto pool = random_array({4, 3, 2, width}, 1, pool_type);
+        const auto pool = random_array({4, 2, 3, width}, 1, pool_type);
         const auto some = random_array({3, 2, width}, 3, row_type);
         const auto expected = kv_write_reference(pool, some, slots);
         mx::eval(expected);
@@ -31,8 +31,8 @@ TEST(KvWrite, StoresARowAloneAsAmongOthers) {
   for (const auto type : kTypes) {
     const auto some = random_array({3, 2, 7}, 3);
     const auto together =
-        kv_write(mx::zeros({2, 3, 2, 7}, type), some, ints({4, 0, 2}));
-    auto alone = mx::zeros({2, 3, 2, 7}, type);
+        kv_write(mx::zeros({2, 2, 3, 7}, type), some, ints({4, 0, 2}));
+    auto alone = mx::zeros({2, 2, 3, 7}, type);
     for (const auto& [row, slot] : {std::pair{0, 4}, {1, 0}, {2, 2}}) {
       alone = kv_write(alone, rows(some, row, row + 1), ints({slot}));
     }
@@ -43,8 +43,8 @@ TEST(KvWrite, StoresARowAloneAsAmongOthers) {
 // slice_update copies as soon as a reader of the old pool is in flight.
 TEST(KvWrite, NeverMovesThePoolWithManyStepsInFlight) {
   constexpr int kSteps = 64;
-  auto keys = mx::zeros({kSteps, 4, 2, 8}),
-       values = mx::zeros({kSteps, 4, 2, 8});
+  auto keys = mx::zeros({kSteps, 2, 4, 8}),
+       values = mx::zeros({kSteps, 2, 4, 8});
   mx::eval(keys, values);
   const void* key_memory = keys.data<float>();
   const void* value_memory = values.data<float>();
@@ -68,7 +68,7 @@ TEST(KvWrite, NeverMovesThePoolWithManyStepsInFlight) {
 }
 
 TEST(KvWrite, RefusesASlotOutsideThePool) {
-  const auto pool = mx::zeros({2, 2, 1, 4});
+  const auto pool = mx::zeros({2, 1, 2, 4});
   const auto row = mx::ones({1, 1, 4});
   for (const int slot : {-1, 4}) {
     EXPECT_ANY_THROW({

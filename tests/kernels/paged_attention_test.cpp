@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/kernel_pool.h"
+#include "tests/kernels_plain/each_set.h"
 #include "tests/support/arrays.h"
 
 namespace parallm {
@@ -9,8 +11,9 @@ namespace {
 
 using namespace test;
 
-constexpr int kBlocks = 23;
+constexpr int kBlocks = 601;
 constexpr int kBlockTokens = 3;
+constexpr int kTableBlocks = 200; // of a sequence
 
 struct Case {
   int heads = 6;
@@ -31,45 +34,42 @@ struct Row {
   int sequence; // decides its blocks
 };
 
-// Seven blocks a sequence, in an order of its own; three sequences in all.
+// 600 positions a sequence, in an order of its own; three sequences in all.
 std::vector<int32_t> table(int sequence) {
   std::vector<int32_t> blocks;
-  for (int i = 0; i < 7; ++i) {
-    blocks.push_back((5 + 3 * (sequence * 7 + i)) % kBlocks);
+  for (int i = 0; i < kTableBlocks; ++i) {
+    blocks.push_back((5 + 3 * (sequence * kTableBlocks + i)) % kBlocks);
   }
   return blocks;
 }
 
 PagedStep step_of(const std::vector<Row>& rows) {
   std::vector<PagedStep::Row> host;
-  std::vector<int32_t> tables, token_rows, positions;
+  std::vector<int32_t> tables, positions;
   for (const auto& row : rows) {
-    const int index = static_cast<int>(host.size());
     host.push_back({static_cast<int>(positions.size()), row.begin, row.end});
     for (const int block : table(row.sequence)) {
       tables.push_back(block);
     }
     for (int p = row.begin; p < row.end; ++p) {
-      token_rows.push_back(index);
       positions.push_back(p);
     }
   }
   const int count = static_cast<int>(rows.size());
   return {
-      host, mx::reshape(ints(tables), {count, 7}), ints(token_rows),
-      ints(positions)};
+      host, mx::reshape(ints(tables), {count, kTableBlocks}), ints(positions)};
 }
 
 mx::array keys_of(const Case& c) {
   return random_array(
-      {kBlocks, kBlockTokens, c.kv_heads, c.width}, 2, c.pool_type);
+      {kBlocks, c.kv_heads, kBlockTokens, c.width}, 2, c.pool_type);
 }
 
 mx::array values_of(const Case& c) {
   return c.values_in_keys > 0
              ? keys_of(c)
              : random_array(
-                   {kBlocks, kBlockTokens, c.kv_heads, c.value_width}, 3,
+                   {kBlocks, c.kv_heads, kBlockTokens, c.value_width}, 3,
                    c.pool_type);
 }
 
@@ -126,9 +126,9 @@ class Exact {
   }
 
   size_t row_of(int sequence, int position, int kv_head) const {
-    const int slot = table(sequence)[position / kBlockTokens] * kBlockTokens +
-                     position % kBlockTokens;
-    return static_cast<size_t>(slot) * c_.kv_heads + kv_head;
+    const size_t block = table(sequence)[position / kBlockTokens];
+    return (block * c_.kv_heads + kv_head) * kBlockTokens +
+           position % kBlockTokens;
   }
 
   double score(const float* q, const float* key) const {
@@ -162,8 +162,10 @@ std::vector<float> exact(
   return results;
 }
 
-const std::vector<Row> kRows = {{0, 5, 0}, {20, 21, 1}, {7, 19, 2}};
-constexpr int kTokens = 5 + 1 + 12;
+// Within and across the kernel's tiles of 64 and parts of 256 positions.
+const std::vector<Row> kRows = {
+    {0, 5, 0}, {20, 21, 1}, {7, 19, 2}, {250, 263, 1}, {599, 600, 0}};
+constexpr int kTokens = 5 + 1 + 12 + 13 + 1;
 
 // What each model family asks for, and all of it together.
 const Case kCases[] = {
@@ -197,6 +199,33 @@ const Case kCases[] = {
      .pool_type = mx::bfloat16},
     {.value_width = 3, .window = 5, .softcap = 1, .sinks = true},
     {.softcap = 1, .sinks = true, .values_in_keys = 9},
+    {.heads = 4,
+     .width = 64,
+     .value_width = 64,
+     .q_type = mx::bfloat16,
+     .pool_type = mx::bfloat16},
+    {.heads = 8,
+     .width = 64,
+     .value_width = 64,
+     .window = 300,
+     .q_type = mx::bfloat16,
+     .pool_type = mx::bfloat16},
+    {.heads = 2,
+     .width = 96,
+     .value_width = 96,
+     .q_type = mx::bfloat16,
+     .pool_type = mx::bfloat16},
+    {.heads = 6,
+     .width = 33,
+     .value_width = 128,
+     .sinks = true,
+     .q_type = mx::bfloat16,
+     .pool_type = mx::bfloat16},
+    {.heads = 14,
+     .width = 32,
+     .value_width = 32,
+     .window = 70,
+     .pool_type = mx::bfloat16},
 };
 
 std::string name_of(const Case& c) {
@@ -205,25 +234,28 @@ std::string name_of(const Case& c) {
       float(c.window), c.softcap, float(c.sinks), float(c.values_in_keys)});
 }
 
-TEST(PagedAttention, AgreesWithFloat64AndMlxAtOddSizes) {
-  for (const auto& c : kCases) {
-    const auto q = random_array({kTokens, c.heads, c.width}, 1, c.q_type);
-    const auto keys = keys_of(c), values = values_of(c);
-    const auto step = step_of(kRows);
+void expect_exact(const Case& c) {
+  const auto q = random_array({kTokens, c.heads, c.width}, 1, c.q_type);
+  const auto keys = keys_of(c), values = values_of(c);
+  const auto step = step_of(kRows);
+  const auto expected = exact(c, q, kRows);
+  const auto reference =
+      paged_attention_reference(q, keys, values, step, options(c));
+  under_each_set([&] {
     const auto result = paged_attention(q, keys, values, step, options(c));
     EXPECT_EQ(result.dtype(), c.q_type);
     EXPECT_EQ(
         result.shape(), (mx::Shape{kTokens, c.heads, Exact(c).value_width()}));
-    EXPECT_LT(
-        max_difference(floats(result), exact(c, q, kRows)),
-        2 * rounding(c.q_type))
+    EXPECT_LT(max_difference(floats(result), expected), 2 * rounding(c.q_type))
         << name_of(c);
-    EXPECT_LT(
-        max_difference(
-            result,
-            paged_attention_reference(q, keys, values, step, options(c))),
-        8 * rounding(c.q_type))
+    EXPECT_LT(max_difference(result, reference), 8 * rounding(c.q_type))
         << name_of(c);
+  });
+}
+
+TEST(PagedAttention, AgreesWithFloat64AndMlxAtOddSizes) {
+  for (const auto& c : kCases) {
+    expect_exact(c);
   }
 }
 
@@ -243,32 +275,84 @@ TEST(PagedAttention, SurvivesExtremeSinks) {
       paged_attention(q, keys, values, step_of(kRows), options(c))));
 }
 
-// Whole, in chunks, token by token, and beside others.
-void expect_same_bits_in_any_step(const Case& c) {
+// Positions [begin, begin + 20) of a sequence whole, in chunks, token by token,
+// and beside others.
+void expect_same_bits_in_any_step(const Case& c, int begin) {
   const auto keys = keys_of(c), values = values_of(c);
   const auto q = random_array({20, c.heads, c.width}, 1, c.q_type);
   const auto others = random_array({5, c.heads, c.width}, 9, c.q_type);
-  const auto whole =
-      paged_attention(q, keys, values, step_of({{0, 20, 1}}), options(c));
-  for (const int chunk : {1, 3, 7}) {
+  const auto whole = paged_attention(
+      q, keys, values, step_of({{begin, begin + 20, 1}}), options(c));
+  for (const int chunk : {1, 7}) {
     for (int at = 0; at < 20; at += chunk) {
       const int end = std::min(20, at + chunk);
       const auto packed = mx::concatenate(
           {rows(others, 0, 4), rows(q, at, end), rows(others, 4, 5)}, 0);
-      const auto step = step_of({{2, 6, 0}, {at, end, 1}, {17, 18, 2}});
+      const auto step =
+          step_of({{2, 6, 0}, {begin + at, begin + end, 1}, {17, 18, 2}});
       ASSERT_TRUE(same_bits(
           rows(
               paged_attention(packed, keys, values, step, options(c)), 4,
               4 + end - at),
           rows(whole, at, end)))
-          << name_of(c) << " chunk " << chunk << " at " << at;
+          << name_of(c) << " chunk " << chunk << " at " << begin + at;
     }
   }
 }
 
 TEST(PagedAttention, GivesATokenTheSameBitsInAnyStep) {
   for (const auto& c : kCases) {
-    expect_same_bits_in_any_step(c);
+    expect_same_bits_in_any_step(c, 0);
+    expect_same_bits_in_any_step(c, 580);
+  }
+  under_each_set([] {
+    for (const auto& c : kCases) {
+      expect_same_bits_in_any_step(c, 247);
+    }
+  });
+}
+
+// One task or several, a tile divided into its parts or not.
+TEST(PagedAttention, GivesTheSameBitsOnAnyNumberOfThreads) {
+  for (const auto& c : kCases) {
+    const auto keys = keys_of(c), values = values_of(c);
+    const auto q = random_array({13, c.heads, c.width}, 1, c.q_type);
+    const auto attend = [&](int threads) {
+      set_kernel_threads(threads);
+      auto out = paged_attention(
+          q, keys, values, step_of({{580, 593, 1}}), options(c));
+      mx::eval(out);
+      return out;
+    };
+    const auto alone = attend(1);
+    for (const int threads : {2, 3, 16}) {
+      EXPECT_TRUE(same_bits(attend(threads), alone))
+          << name_of(c) << " on " << threads;
+    }
+  }
+  set_kernel_threads(2);
+}
+
+// Where in the pool a sequence lies.
+TEST(PagedAttention, GivesTheSameBitsOnOtherBlocks) {
+  for (const auto& c : kCases) {
+    const auto q = random_array({20, c.heads, c.width}, 1, c.q_type);
+    const auto keys = keys_of(c), values = values_of(c);
+    const auto step = step_of({{247, 267, 1}});
+    std::vector<int32_t> places(kBlocks); // block b moves to the place of b + 9
+    for (int b = 0; b < kBlocks; ++b) {
+      places[b] = (b + kBlocks - 9) % kBlocks;
+    }
+    const auto moved = [&](const mx::array& pool) {
+      return mx::take(pool, ints(places), 0);
+    };
+    auto other = step;
+    other.tables =
+        mx::remainder(step.tables + mx::array(9), mx::array(kBlocks));
+    EXPECT_TRUE(same_bits(
+        paged_attention(q, moved(keys), moved(values), other, options(c)),
+        paged_attention(q, keys, values, step, options(c))))
+        << name_of(c);
   }
 }
 
@@ -292,7 +376,7 @@ TEST(PagedAttention, NeverReadsBeyondItsPosition) {
   const auto row = table(0)[2];
   const auto dirty = mx::scatter(
       clean, ints({row}),
-      mx::full({1, 1, kBlockTokens, c.kv_heads, c.width}, NAN), 0);
+      mx::full({1, 1, c.kv_heads, kBlockTokens, c.width}, NAN), 0);
   const auto q = random_array({1, c.heads, c.width}, 1);
   const auto step = step_of({{5, 6, 0}}); // blocks 0 and 1 of its table
   EXPECT_TRUE(same_bits(

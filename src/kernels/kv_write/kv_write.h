@@ -7,7 +7,7 @@ namespace parallm {
 namespace mx = mlx::core;
 
 // Stores rows (N, G, D), keys or values, at slots (N) int32 of a pool (blocks,
-// block_tokens, G, D); slot = block * block_tokens + place. Returns the pool's
+// G, block_tokens, D); slot = block * block_tokens + place. Returns the pool's
 // new handle: the same memory, ordered after the write; whoever reads must take
 // this. Never copies the pool, however many steps are in flight. Rows are
 // rounded to the pool's type. Lazy; a slot outside the pool throws when it

@@ -1,228 +1,164 @@
 #include "kernels/paged_attention/attend.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
-#include "kernels/dot_tile.h"
+#include "kernels/kernel_pool.h"
+#include "kernels/paged_attention/attend_part.h"
 
 namespace parallm {
 namespace {
 
-using namespace simd;
+// Queries of a tile: they share what is turned and widened of keys and values,
+// and their scores stay in a core's own cache. Measured.
+constexpr int kTileQueries = 64;
+// Tasks for each thread below which tiles are divided.
+constexpr int kFewTasks = 4;
 
-constexpr int kKeys = 4; // keys scored together
-
-// Where one token looks: positions [first, end) of its sequence, one key head.
-struct View {
-  const int32_t* table;
-  int first;
-  int end;
-  int kv_head;
-};
-
-struct Scratch {
-  std::vector<float> q;      // (H / G, D padded), scaled
-  std::vector<float> rows;   // (4, D or Dv padded): keys or values
-  std::vector<float> scores; // (H / G, positions)
-  std::vector<float> out;    // (H / G, Dv padded)
-  std::vector<float> sums;   // (H / G)
-};
-
-PARALLM_INLINE size_t
-row_offset(const AttendArgs& a, const PoolRows& pool, const View& v, int at) {
-  const size_t slot =
-      static_cast<size_t>(v.table[at / a.block_tokens]) * a.block_tokens +
-      at % a.block_tokens;
-  return (slot * a.kv_heads + v.kv_head) * pool.head_bytes;
+int tile_tokens(const AttendArgs& a) {
+  return std::max(1, kTileQueries / (a.heads / a.kv_heads));
 }
 
-// A key or value as float32; in `scratch`, unless it is that already.
-PARALLM_INLINE const float* pool_row(
-    const AttendArgs& a,
-    const PoolRows& pool,
-    const View& v,
-    int at,
-    float* scratch) {
-  const char* row = pool.first + row_offset(a, pool, v, at);
-  if (a.pool_type == FloatType::kF32 && pool.width % kLanes == 0) {
-    return reinterpret_cast<const float*>(row);
-  }
-  load_row(a.pool_type, scratch, row, pool.width);
-  return scratch;
-}
-
-PARALLM_INLINE void score(
-    const AttendArgs& a, const View& v, int group, Scratch& s) {
-  const PoolRows pool = a.keys; // a copy that no store can reach
-  const int padded = round_up(pool.width);
-  const int length = v.end - v.first;
-  for (int j = 0; j < length; j += kKeys) {
-    const int count = std::min(kKeys, length - j);
-    const float* keys[kKeys];
-    for (int n = 0; n < kKeys; ++n) {
-      keys[n] = n < count ? pool_row(
-                                a, pool, v, v.first + j + n,
-                                &s.rows[static_cast<size_t>(n) * padded])
-                          : keys[0];
-    }
-    dot_rows(s.q.data(), group, padded, keys, count, &s.scores[j], length);
-  }
-}
-
-PARALLM_INLINE void cap(float* scores, int length, float softcap) {
-  for (int j = 0; j < length; ++j) {
-    scores[j] = softcap * std::tanh(scores[j] / softcap);
-  }
-}
-
-// Turns scores into weights that are not yet divided by their sum. The sink,
-// if there is one, only adds to the sum.
-PARALLM_INLINE float weigh(float* scores, int length, const float* sink) {
-  float most = *std::max_element(scores, scores + length);
-  float sum = 0;
-  if (sink != nullptr) {
-    most = std::max(most, *sink);
-    sum = std::exp(*sink - most);
-  }
-  for (int j = 0; j < length; ++j) {
-    scores[j] = std::exp(scores[j] - most);
-    sum += scores[j];
-  }
-  return sum;
-}
-
-// out += weight * value, one position after the other; four at a time only
-// saves loads and stores.
-template <int kCount>
-PARALLM_INLINE void add_values(
-    const float* const (&values)[kKeys],
-    const float* weights,
-    int padded,
-    float* out) {
-  for (int d = 0; d < padded; d += kLanes) {
-    Floats sum;
-    std::memcpy(&sum, out + d, sizeof(sum));
-    for (int n = 0; n < kCount; ++n) {
-      Floats value;
-      std::memcpy(&value, values[n] + d, sizeof(value));
-      sum += value * weights[n];
-    }
-    std::memcpy(out + d, &sum, sizeof(sum));
-  }
-}
-
-PARALLM_INLINE void mix(
-    const AttendArgs& a, const View& v, int group, Scratch& s) {
-  const PoolRows pool = a.values;
-  const int padded = round_up(pool.width);
-  const int length = v.end - v.first;
-  std::fill(s.out.begin(), s.out.end(), 0.0f);
-  for (int j = 0; j < length;) {
-    const int count = length - j >= kKeys ? kKeys : 1;
-    const float* values[kKeys] = {};
-    for (int n = 0; n < count; ++n) {
-      values[n] = pool_row(
-          a, pool, v, v.first + j + n,
-          &s.rows[static_cast<size_t>(n) * padded]);
-    }
-    for (int h = 0; h < group; ++h) {
-      const float* weights = &s.scores[static_cast<size_t>(h) * length + j];
-      float* out = &s.out[static_cast<size_t>(h) * padded];
-      if (count == kKeys) {
-        add_values<kKeys>(values, weights, padded, out);
-      } else {
-        add_values<1>(values, weights, padded, out);
+std::vector<AttendTile> tiles_of(const AttendArgs& a) {
+  const int tokens = tile_tokens(a);
+  std::vector<AttendTile> tiles;
+  for (int r = 0; r < a.row_count; ++r) {
+    for (int begin = a.rows[r].begin; begin < a.rows[r].end; begin += tokens) {
+      for (int g = 0; g < a.kv_heads; ++g) {
+        tiles.push_back({r, begin, std::min(begin + tokens, a.rows[r].end), g});
       }
     }
-    j += count;
   }
+  return tiles;
 }
 
-PARALLM_INLINE void load_queries(
-    const AttendArgs& a, size_t first_head, int group, Scratch& s) {
-  const int width = a.keys.width;
-  const size_t head_bytes = width * float_bytes(a.q_type);
-  for (int h = 0; h < group; ++h) {
-    float* q = &s.q[static_cast<size_t>(h) * round_up(width)];
-    load_row(
-        a.q_type, q,
-        static_cast<const char*>(a.q) + (first_head + h) * head_bytes, width);
-    for (int d = 0; d < width; ++d) {
-      q[d] *= a.scale;
+size_t sums_floats(const AttendArgs& a, int queries) {
+  return static_cast<size_t>(simd::round_up(a.values.width)) * queries +
+         2 * static_cast<size_t>(simd::round_up(queries));
+}
+
+AttendSums sums_at(float* memory, int queries) {
+  float* sum = memory + simd::round_up(queries);
+  return {memory, sum, sum + simd::round_up(queries)};
+}
+
+// Memory that each thread keeps, and that grows to what was wanted most.
+class Scratch {
+ public:
+  float* floats(size_t count) {
+    if (memory_.size() < count + kLine) {
+      memory_.resize(count + kLine);
     }
+    const auto at = reinterpret_cast<uintptr_t>(memory_.data());
+    return memory_.data() + (-at % (kLine * sizeof(float))) / sizeof(float);
   }
+
+ private:
+  static constexpr size_t kLine = 16; // of a cache, in floats
+  std::vector<float> memory_;
+};
+
+float* scratch(size_t floats) {
+  static thread_local Scratch memory;
+  return memory.floats(floats);
 }
 
-PARALLM_INLINE void weigh_heads(
-    const AttendArgs& a, const View& v, int group, Scratch& s) {
-  const int length = v.end - v.first;
-  for (int h = 0; h < group; ++h) {
-    float* scores = &s.scores[static_cast<size_t>(h) * length];
-    if (a.softcap > 0) {
-      cap(scores, length, a.softcap);
+void merge(
+    const AttendArgs& a,
+    int queries,
+    const AttendSums& total,
+    const AttendSums& part) {
+  merge_part({queries, simd::round_up(a.values.width), total, part});
+}
+
+// A tile's parts one after the other.
+void attend_tile(const AttendArgs& a, const AttendTile& tile) {
+  const int queries = tile.queries(a);
+  const size_t floats = sums_floats(a, queries);
+  float* memory = scratch(2 * floats + part_work_floats(a, queries));
+  const auto total = sums_at(memory, queries);
+  const auto sums = sums_at(memory + floats, queries);
+  std::fill_n(memory, floats, 0.0f);
+  for (int part = tile.first_part(a); part < tile.end_part(); ++part) {
+    attend_part({a, tile, part, memory + 2 * floats, sums});
+    merge(a, queries, total, sums);
+  }
+  store_tile({a, tile, total});
+}
+
+// The same with a task for each part.
+class DividedTiles {
+ public:
+  DividedTiles(const AttendArgs& a, const std::vector<AttendTile>& tiles)
+      : a_(a), tiles_(tiles) {
+    for (const auto& tile : tiles) {
+      first_task_.push_back(tasks_);
+      first_float_.push_back(floats_);
+      const int parts = tile.end_part() - tile.first_part(a);
+      tasks_ += parts;
+      floats_ += parts * sums_floats(a, tile.queries(a));
     }
-    const int head = v.kv_head * group + h;
-    s.sums[h] =
-        weigh(scores, length, a.sinks != nullptr ? a.sinks + head : nullptr);
+    sums_.resize(floats_);
   }
-}
 
-PARALLM_INLINE void store_heads(
-    const AttendArgs& a, size_t first_head, int group, Scratch& s) {
-  const int width = a.values.width;
-  const size_t head_bytes = width * float_bytes(a.q_type);
-  for (int h = 0; h < group; ++h) {
-    float* row = &s.out[static_cast<size_t>(h) * round_up(width)];
-    for (int d = 0; d < width; ++d) {
-      row[d] /= s.sums[h];
+  int tasks() const { return tasks_; }
+
+  void attend(int task) {
+    const auto after = std::ranges::upper_bound(first_task_, task);
+    const auto tile = static_cast<int>(after - first_task_.begin()) - 1;
+    const int part = task - first_task_[tile];
+    attend_part(
+        {a_, tiles_[tile], tiles_[tile].first_part(a_) + part,
+         scratch(part_work_floats(a_, tiles_[tile].queries(a_))),
+         sums_of(tile, part)});
+  }
+
+  void merge_and_store(int tile) {
+    const int queries = tiles_[tile].queries(a_);
+    const size_t floats = sums_floats(a_, queries);
+    float* memory = scratch(floats);
+    std::fill_n(memory, floats, 0.0f);
+    const auto total = sums_at(memory, queries);
+    const int parts = tiles_[tile].end_part() - tiles_[tile].first_part(a_);
+    for (int part = 0; part < parts; ++part) {
+      merge(a_, queries, total, sums_of(tile, part));
     }
-    store_row(
-        a.q_type, static_cast<char*>(a.out) + (first_head + h) * head_bytes,
-        row, width);
+    store_tile({a_, tiles_[tile], total});
   }
-}
 
-// All query heads that share one key head, for one token.
-PARALLM_INLINE void attend_group(
-    const AttendArgs& a, int token, const View& v, Scratch& s) {
-  const int group = a.heads / a.kv_heads;
-  const size_t first_head =
-      static_cast<size_t>(token) * a.heads + v.kv_head * group;
-  s.scores.resize(static_cast<size_t>(group) * (v.end - v.first));
-  load_queries(a, first_head, group, s);
-  score(a, v, group, s);
-  weigh_heads(a, v, group, s);
-  mix(a, v, group, s);
-  store_heads(a, first_head, group, s);
-}
-
-PARALLM_INLINE Scratch scratch_for(const AttendArgs& a) {
-  const size_t group = a.heads / a.kv_heads;
-  const size_t key = round_up(a.keys.width), value = round_up(a.values.width);
-  return {
-      std::vector<float>(group * key),
-      std::vector<float>(kKeys * std::max(key, value)),
-      {},
-      std::vector<float>(group * value),
-      std::vector<float>(group)};
-}
-
-PARALLM_INLINE void attend_body(const AttendArgs& a) {
-  Scratch scratch = scratch_for(a);
-  for (int t = a.first_token; t < a.end_token; ++t) {
-    const int end = a.positions[t] + 1;
-    const int first = a.window > 0 ? std::max(0, end - a.window) : 0;
-    const int32_t* table =
-        a.tables + static_cast<size_t>(a.token_rows[t]) * a.table_width;
-    for (int g = 0; g < a.kv_heads; ++g) {
-      attend_group(a, t, {table, first, end, g}, scratch);
-    }
+ private:
+  AttendSums sums_of(int tile, int part) {
+    const int queries = tiles_[tile].queries(a_);
+    return sums_at(
+        &sums_[first_float_[tile] + part * sums_floats(a_, queries)], queries);
   }
+
+  const AttendArgs& a_;
+  const std::vector<AttendTile>& tiles_;
+  std::vector<int> first_task_;
+  std::vector<size_t> first_float_;
+  int tasks_ = 0;
+  size_t floats_ = 0;
+  std::vector<float> sums_;
+};
+
+bool are_few(const std::vector<AttendTile>& tiles, int threads) {
+  return threads > 1 && static_cast<int>(tiles.size()) < kFewTasks * threads;
 }
 
 } // namespace
 
-PARALLM_MULTIVERSION(attend, attend_body, AttendArgs)
+void attend(const AttendArgs& args) {
+  auto& pool = kernel_pool();
+  const auto tiles = tiles_of(args);
+  const int count = static_cast<int>(tiles.size());
+  if (!are_few(tiles, pool.threads())) {
+    pool.run(count, [&](int i) { attend_tile(args, tiles[i]); });
+    return;
+  }
+  DividedTiles divided(args, tiles);
+  pool.run(divided.tasks(), [&](int i) { divided.attend(i); });
+  pool.run(count, [&](int i) { divided.merge_and_store(i); });
+}
 
 } // namespace parallm

@@ -20,12 +20,24 @@ PoolRows rows_of(const mx::array& pool, int width) {
       pool.shape(3) * float_bytes(float_type(pool.dtype()))};
 }
 
-// inputs: q, key pool, value pool, tables, token rows, positions and, if there
-// are any, sinks
+std::vector<AttendRow> rows_of(const PagedStep& step) {
+  std::vector<AttendRow> rows;
+  for (const auto& row : step.rows) {
+    rows.push_back({row.first_token, row.begin, row.end});
+  }
+  return rows;
+}
+
+// inputs: q, key pool, value pool, tables and, if there are any, sinks
 class PagedAttentionCpu : public CpuPrimitive {
  public:
-  PagedAttentionCpu(mx::Stream stream, const PagedAttentionOptions& options)
-      : CpuPrimitive(stream, "parallm::PagedAttention"), options_(options) {
+  PagedAttentionCpu(
+      mx::Stream stream,
+      std::vector<AttendRow> rows,
+      const PagedAttentionOptions& options)
+      : CpuPrimitive(stream, "parallm::PagedAttention"),
+        rows_(std::move(rows)),
+        options_(options) {
     options_.sinks.reset(); // an input, which lives as long as it is needed
   }
 
@@ -33,16 +45,16 @@ class PagedAttentionCpu : public CpuPrimitive {
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
     allocate(out[0]);
     std::optional<RowMajor> sinks;
-    if (in.size() > 6) {
-      sinks.emplace(in[6]);
+    if (in.size() > 4) {
+      sinks.emplace(in[4]);
     }
     encoder(in, out).dispatch([args = args(in, out[0]), q = RowMajor(in[0]),
-                               tables = RowMajor(in[3]), rows = RowMajor(in[4]),
-                               positions = RowMajor(in[5]), sinks]() mutable {
+                               tables = RowMajor(in[3]), rows = rows_,
+                               sinks]() mutable {
       args.q = q.data();
       args.tables = static_cast<const int32_t*>(tables.data());
-      args.token_rows = static_cast<const int32_t*>(rows.data());
-      args.positions = static_cast<const int32_t*>(positions.data());
+      args.rows = rows.data();
+      args.row_count = static_cast<int>(rows.size());
       args.sinks = sinks ? static_cast<const float*>(sinks->data()) : nullptr;
       attend(args);
     });
@@ -53,16 +65,15 @@ class PagedAttentionCpu : public CpuPrimitive {
     const auto& q = in[0];
     const auto& pool = in[1];
     AttendArgs a;
-    a.end_token = q.shape(0);
     a.heads = q.shape(1);
-    a.kv_heads = pool.shape(2);
+    a.kv_heads = pool.shape(1);
     a.q_type = float_type(q.dtype());
     a.keys = rows_of(pool, pool.shape(3));
     a.values = options_.values_in_keys > 0
                    ? rows_of(pool, options_.values_in_keys)
                    : rows_of(in[2], in[2].shape(3));
-    a.pool_type = float_type(pool.dtype());
-    a.block_tokens = pool.shape(1);
+    a.pool_type = stored_type(float_type(pool.dtype()));
+    a.block_tokens = pool.shape(2);
     a.table_width = in[3].shape(1);
     a.scale = options_.scale;
     a.window = options_.window;
@@ -71,8 +82,21 @@ class PagedAttentionCpu : public CpuPrimitive {
     return a;
   }
 
+  std::vector<AttendRow> rows_;
   PagedAttentionOptions options_;
 };
+
+int tokens_of(const PagedStep& step) {
+  int tokens = 0;
+  for (const auto& row : step.rows) {
+    PARALLM_CHECK(
+        row.first_token == tokens && 0 <= row.begin && row.begin < row.end,
+        "a row of positions [{}, {}) at token {}", row.begin, row.end,
+        row.first_token);
+    tokens += row.end - row.begin;
+  }
+  return tokens;
+}
 
 void check_values(
     const mx::array& key_pool,
@@ -102,15 +126,11 @@ mx::array paged_attention(
     return paged_attention_reference(q, key_pool, value_pool, step, options);
   }
   PARALLM_CHECK(
-      q.ndim() == 3 && q.shape(1) % key_pool.shape(2) == 0 &&
-          q.shape(2) == key_pool.shape(3) &&
-          step.positions.shape() == mx::Shape{q.shape(0)} &&
-          step.token_rows.shape() == step.positions.shape(),
-      "attention of {} tokens, {} positions", q.shape(0),
-      step.positions.size());
+      q.ndim() == 3 && q.shape(1) % key_pool.shape(1) == 0 &&
+          q.shape(2) == key_pool.shape(3) && q.shape(0) == tokens_of(step),
+      "attention of {} tokens, {} in rows", q.shape(0), tokens_of(step));
   check_values(key_pool, value_pool, options);
-  std::vector<mx::array> in{q,           key_pool,        value_pool,
-                            step.tables, step.token_rows, step.positions};
+  std::vector<mx::array> in{q, key_pool, value_pool, step.tables};
   if (options.sinks) {
     PARALLM_CHECK(
         options.sinks->shape() == mx::Shape{q.shape(1)},
@@ -119,7 +139,8 @@ mx::array paged_attention(
   }
   return mx::array(
       {q.shape(0), q.shape(1), value_width(value_pool, options)}, q.dtype(),
-      std::make_shared<PagedAttentionCpu>(stream, options), std::move(in));
+      std::make_shared<PagedAttentionCpu>(stream, rows_of(step), options),
+      std::move(in));
 }
 
 } // namespace parallm

@@ -9,20 +9,18 @@ namespace parallm {
 
 namespace mx = mlx::core;
 
-// Which tokens of a step belong to which sequence, on the host for the
-// reference and on the device for kernels. Letters: T tokens and R rows of the
-// step, H query heads, G key/value heads, D width of a query and a key, Dv of a
-// value.
+// Which tokens of a step belong to which sequence. Letters: T tokens and R rows
+// of the step, H query heads, G key/value heads, D width of a query and a key,
+// Dv of a value.
 struct PagedStep {
   struct Row {
-    int first_token = 0; // in the step
+    int first_token = 0; // in the step: rows follow each other
     int begin = 0;       // positions [begin, end) in its own sequence
     int end = 0;
   };
   std::vector<Row> rows;
-  mx::array tables;     // (R, widest) int32 block ids, padded with 0
-  mx::array token_rows; // (T) int32: the row of each token
-  mx::array positions;  // (T) int32: its place in its own sequence
+  mx::array tables;    // (R, widest) int32 block ids, padded with 0
+  mx::array positions; // (T) int32: its place in its own sequence
 };
 
 struct PagedAttentionOptions {
@@ -38,11 +36,11 @@ struct PagedAttentionOptions {
   int values_in_keys = 0;
 };
 
-// q (T, H, D), pools (blocks, block_tokens, G, D) and (blocks, block_tokens, G,
+// q (T, H, D), pools (blocks, G, block_tokens, D) and (blocks, G, block_tokens,
 // Dv) of one type -> (T, H, Dv) of q's type. Sums in float32. Each (token,
 // head) is summed in one order that depends on its own position alone: the same
-// bits in any batch, chunked or not. Lazy. Engine thread only, as is the
-// reference.
+// bits in any batch, chunked or not, on any number of threads. Lazy. Engine
+// thread only, as is the reference.
 mx::array paged_attention(
     const mx::array& q,
     const mx::array& key_pool,

@@ -8,18 +8,18 @@ namespace {
 // Positions [0, end) of row r, gathered: (1, G, end, D) of type `dtype`.
 mx::array gathered(
     const mx::array& pool, const PagedStep& step, int r, mx::Dtype dtype) {
-  const int end = step.rows[r].end;
-  const int blocks = (end + pool.shape(1) - 1) / pool.shape(1);
+  const int end = step.rows[r].end, block_tokens = pool.shape(2);
+  const int blocks = (end + block_tokens - 1) / block_tokens;
   const auto table = mx::reshape(
       mx::slice(step.tables, mx::Shape{r, 0}, mx::Shape{r + 1, blocks}),
       {blocks});
+  const int heads = pool.shape(1), width = pool.shape(3);
   const auto rows = mx::reshape(
-      mx::take(pool, table, 0),
-      {1, blocks * pool.shape(1), pool.shape(2), pool.shape(3)});
-  const auto used = mx::slice(
-      rows, mx::Shape{0, 0, 0, 0},
-      mx::Shape{1, end, pool.shape(2), pool.shape(3)});
-  return mx::astype(mx::transpose(used, {0, 2, 1, 3}), dtype);
+      mx::transpose(mx::take(pool, table, 0), {1, 0, 2, 3}),
+      {1, heads, blocks * block_tokens, width});
+  const auto used =
+      mx::slice(rows, mx::Shape{0, 0, 0, 0}, mx::Shape{1, heads, end, width});
+  return mx::astype(used, dtype);
 }
 
 // (n, end): whether the i-th token of the row sees position j.

@@ -1,0 +1,132 @@
+#include "kernels/kv_write/kv_rows.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "kernels/kernel_pool.h"
+#include "kernels/vector_math.h"
+
+namespace parallm {
+namespace {
+
+using namespace simd;
+
+// Worth handing to another thread.
+constexpr int kTaskNumbers = 16384;
+
+struct KvRow {
+  const char* from;
+  char* to;
+};
+
+// Head g of row i.
+PARALLM_INLINE KvRow row_of(const KvWriteArgs& a, int i, int g) {
+  const size_t block = a.slots[i] / a.block_tokens;
+  const size_t place = a.slots[i] % a.block_tokens;
+  const size_t from = static_cast<size_t>(i) * a.heads + g;
+  const size_t to = (block * a.heads + g) * a.block_tokens + place;
+  return {
+      static_cast<const char*>(a.rows) +
+          from * a.width * float_bytes(a.row_type),
+      a.pool + to * kv_row_bytes(a.pool_type, a.width)};
+}
+
+// 16 numbers, or the last n.
+PARALLM_INLINE void load_some(
+    const KvWriteArgs& a, Floats& out, const char* row, int first) {
+  load_row(
+      a.row_type, reinterpret_cast<float*>(&out),
+      row + first * float_bytes(a.row_type), std::min(kLanes, a.width - first));
+}
+
+PARALLM_INLINE float largest(const KvWriteArgs& a, const char* row) {
+  Floats most{}, v;
+  for (int d = 0; d < a.width; d += kLanes) {
+    load_some(a, v, row, d);
+    v = v < 0.0f ? -v : v;
+    most = v > most || v != v ? v : most; // what is not a number spreads
+  }
+  float lanes[kLanes], all = 0;
+  std::memcpy(lanes, &most, sizeof(lanes));
+  for (const float lane : lanes) {
+    all = lane > all || lane != lane ? lane : all;
+  }
+  return all;
+}
+
+// The nearest of 255 steps, of which the outermost are the largest number.
+PARALLM_INLINE void quantise(const KvWriteArgs& a, const KvRow& row) {
+  constexpr float kWhole = 0x1.8p23f; // added, it rounds to whole numbers
+  const float scale = largest(a, row.from) / 127.0f;
+  const float steps = scale > 0 ? 1.0f / scale : 0.0f;
+  std::memcpy(row.to, &scale, sizeof(scale));
+  char* to = row.to + kKvScaleBytes;
+  for (int d = 0; d < a.width; d += kLanes) {
+    Floats v;
+    load_some(a, v, row.from, d);
+    v = v * steps;
+    v = v > 127.0f ? Floats{} + 127.0f : v;
+    v = v < -127.0f ? Floats{} - 127.0f : v;
+    v = v + kWhole;
+    Ints whole;
+    bit_cast(whole, v);
+    using Small = int8_t __attribute__((vector_size(16), aligned(1)));
+    const Small bytes = __builtin_convertvector(whole, Small);
+    std::memcpy(to + d, &bytes, std::min(kLanes, a.width - d));
+  }
+}
+
+PARALLM_INLINE void write_row(const KvWriteArgs& a, const KvRow& row) {
+  if (a.pool_type == StoredType::kI8) {
+    quantise(a, row);
+    return;
+  }
+  if (a.pool_type == stored_type(a.row_type)) {
+    std::memcpy(row.to, row.from, kv_row_bytes(a.pool_type, a.width));
+    return;
+  }
+  const FloatType type = a.pool_type == StoredType::kF32   ? FloatType::kF32
+                         : a.pool_type == StoredType::kF16 ? FloatType::kF16
+                                                           : FloatType::kBF16;
+  const size_t bytes = stored_bytes(a.pool_type);
+  for (int d = 0; d < a.width; d += kLanes) {
+    float v[kLanes];
+    const int n = std::min(kLanes, a.width - d);
+    load_row(a.row_type, v, row.from + d * float_bytes(a.row_type), n);
+    store_row(type, row.to + d * bytes, v, n);
+  }
+}
+
+struct SomeRows {
+  const KvWriteArgs& args;
+  int first;
+  int end;
+};
+
+// Head by head, so that neighbours in the pool are written one after the other.
+PARALLM_INLINE void write_body(const SomeRows& rows) {
+  for (int g = 0; g < rows.args.heads; ++g) {
+    for (int i = rows.first; i < rows.end; ++i) {
+      write_row(rows.args, row_of(rows.args, i, g));
+    }
+  }
+}
+
+PARALLM_MULTIVERSION(write_some, write_body, SomeRows)
+
+} // namespace
+
+void write_kv_rows(const KvWriteArgs& args) {
+  const size_t slots = args.blocks * args.block_tokens;
+  for (int i = 0; i < args.count; ++i) {
+    PARALLM_CHECK(
+        args.slots[i] >= 0 && static_cast<size_t>(args.slots[i]) < slots,
+        "slot {} of {}", args.slots[i], slots);
+  }
+  const int rows = std::max(1, kTaskNumbers / (args.heads * args.width));
+  kernel_pool().run((args.count + rows - 1) / rows, [&](int i) {
+    write_some({args, i * rows, std::min((i + 1) * rows, args.count)});
+  });
+}
+
+} // namespace parallm
