@@ -20,6 +20,8 @@ constexpr Subcommand kSubcommands[] = {
      run_config},
     {"inspect", "architecture, parameters and memory plan of a checkpoint",
      run_inspect},
+    {"doctor", "what this machine can do, and whether the kernels are right",
+     run_doctor},
     {"tokenize", "ids of a text, and the text of ids", run_tokenize},
 };
 

@@ -20,6 +20,7 @@ int run_cli(const std::vector<std::string>& arguments);
 int run_serve(const std::vector<std::string>& arguments);
 int run_config(const std::vector<std::string>& arguments);
 int run_inspect(const std::vector<std::string>& arguments);
+int run_doctor(const std::vector<std::string>& arguments);
 int run_tokenize(const std::vector<std::string>& arguments);
 
 } // namespace parallm

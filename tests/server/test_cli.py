@@ -137,6 +137,29 @@ def test_a_model_given_as_an_adapter_ends_with_65(subcommand):
         "expected an adapter; give it as --model-path")
 
 
+def test_doctor_finds_every_kernel_right_and_tells_what_it_found():
+    code, text, complaint = run("doctor")
+    assert (code, complaint) == (0, "")
+    machine, kernels, speed = (
+        {line[:19].strip(): line[19:] for line in part.splitlines()}
+        for part in text.split("\n\n"))
+    assert list(machine) == ["cpu", "cores", "instruction sets",
+                             "kernel threads", "memory", "mlx"]
+    assert machine["cores"].split()[0] == machine["kernel threads"]
+    sets = machine["instruction sets"].split("; ")[0]
+    assert {"attention", "packed product", "rms norm", "sampling"} <= {*kernels}
+    assert {*kernels.values()} == {"ok with " + sets}
+    assert float(speed["memory read"].split()[0]) > 0
+    assert float(speed["decoding, at most"].split()[0]) > 0
+
+
+def test_doctor_has_a_help_and_takes_nothing_else():
+    assert run("doctor", "--help")[0] == 0
+    code, _, complaint = run("doctor", "--fast")
+    assert code == 64
+    assert "doctor takes no `--fast`" in complaint
+
+
 @pytest.fixture
 def tree(tmp_path):
     """A clone with ./serve, one source and a build that does nothing."""

@@ -1,0 +1,254 @@
+#include "kernels/peak_loops.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#include <array>
+
+#include "kernels/simd.h"
+
+// Every loop has as many sums as hide the time that one product takes, each
+// with a factor of its own, so that the compiler cannot make one of several.
+// The other factor comes from the first cache, as a kernel's would.
+namespace parallm {
+namespace {
+
+constexpr int kVector = 64; // bytes, the widest
+constexpr int kInputs = 64; // vectors, 4 KiB
+
+struct Inputs {
+  alignas(kVector) std::array<uint8_t, kInputs * kVector> bytes;
+};
+
+// As floats and as bfloat16 just below 1, so that no sum grows without end; as
+// bytes 63 and 127.
+const Inputs& inputs() {
+  static const Inputs made = [] {
+    Inputs in;
+    for (size_t i = 0; i < in.bytes.size(); ++i) {
+      in.bytes[i] = i % 2 == 0 ? 127 : 63;
+    }
+    return in;
+  }();
+  return made;
+}
+
+// Where the compiler does not see that all are alike, and makes one sum of all.
+const uint8_t* hidden_inputs() {
+  const uint8_t* bytes = inputs().bytes.data();
+  asm volatile("" : "+r"(bytes));
+  return bytes;
+}
+
+using Floats4 = float __attribute__((vector_size(16), aligned(4)));
+using Floats8 = float __attribute__((vector_size(32), aligned(4)));
+using Floats16 = float __attribute__((vector_size(64), aligned(4)));
+
+template <class Floats, int kSums>
+PARALLM_INLINE void f32_body(const uint8_t* in, int64_t steps) {
+  Floats sums[kSums] = {}, factors[kSums];
+  std::memcpy(factors, in, sizeof(factors));
+  for (int64_t i = 0; i < steps; ++i) {
+    Floats x;
+    std::memcpy(&x, in + i % kInputs * kVector, sizeof(x));
+#pragma GCC unroll 16
+    for (int s = 0; s < kSums; ++s) {
+      sums[s] = sums[s] * factors[s] + x;
+    }
+  }
+  keep(sums);
+}
+
+#if defined(__x86_64__)
+
+#define PARALLM_AVX2 __attribute__((target("avx2,fma")))
+#define PARALLM_AVX512 __attribute__((target("avx512f,avx512bw")))
+#define PARALLM_VNNI __attribute__((target("avx512f,avx512bw,avx512vnni")))
+#define PARALLM_BF16 __attribute__((target("avx512f,avx512bw,avx512bf16")))
+
+// So many sums: with the factors and what lies between they fill the registers.
+constexpr int kAvx2Sums = 6;
+constexpr int kAvx512Sums = 12;
+
+void f32_baseline(int64_t steps) {
+  f32_body<Floats4, 7>(hidden_inputs(), steps);
+}
+PARALLM_AVX2 void f32_avx2(int64_t steps) {
+  f32_body<Floats8, 7>(hidden_inputs(), steps);
+}
+PARALLM_AVX512 void f32_avx512(int64_t steps) {
+  f32_body<Floats16, kAvx512Sums>(hidden_inputs(), steps);
+}
+
+PARALLM_AVX2 void int8_avx2(int64_t steps) {
+  const auto* in = reinterpret_cast<const __m256i*>(hidden_inputs());
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256i sums[kAvx2Sums] = {}, factors[kAvx2Sums];
+  std::memcpy(factors, in, sizeof(factors));
+  for (int64_t i = 0; i < steps; ++i) {
+    const __m256i x = _mm256_load_si256(in + i % kInputs);
+#pragma GCC unroll 16
+    for (int s = 0; s < kAvx2Sums; ++s) {
+      const __m256i pairs = _mm256_maddubs_epi16(x, factors[s]);
+      sums[s] = _mm256_add_epi32(sums[s], _mm256_madd_epi16(pairs, ones));
+    }
+  }
+  keep(sums);
+}
+
+PARALLM_AVX512 void int8_avx512(int64_t steps) {
+  const uint8_t* in = hidden_inputs();
+  const __m512i ones = _mm512_set1_epi16(1);
+  __m512i sums[kAvx512Sums] = {}, factors[kAvx512Sums];
+  std::memcpy(factors, in, sizeof(factors));
+  for (int64_t i = 0; i < steps; ++i) {
+    const __m512i x = _mm512_load_si512(in + i % kInputs * kVector);
+#pragma GCC unroll 16
+    for (int s = 0; s < kAvx512Sums; ++s) {
+      const __m512i pairs = _mm512_maddubs_epi16(x, factors[s]);
+      sums[s] = _mm512_add_epi32(sums[s], _mm512_madd_epi16(pairs, ones));
+    }
+  }
+  keep(sums);
+}
+
+PARALLM_VNNI void int8_vnni(int64_t steps) {
+  const uint8_t* in = hidden_inputs();
+  __m512i sums[kAvx512Sums] = {}, factors[kAvx512Sums];
+  std::memcpy(factors, in, sizeof(factors));
+  for (int64_t i = 0; i < steps; ++i) {
+    const __m512i x = _mm512_load_si512(in + i % kInputs * kVector);
+#pragma GCC unroll 16
+    for (int s = 0; s < kAvx512Sums; ++s) {
+      sums[s] = _mm512_dpbusd_epi32(sums[s], x, factors[s]);
+    }
+  }
+  keep(sums);
+}
+
+PARALLM_BF16 void bf16_avx512(int64_t steps) {
+  const uint8_t* in = hidden_inputs();
+  __m512 sums[kAvx512Sums] = {};
+  __m512bh factors[kAvx512Sums];
+  std::memcpy(factors, in, sizeof(factors));
+  for (int64_t i = 0; i < steps; ++i) {
+    __m512bh x;
+    std::memcpy(&x, in + i % kInputs * kVector, sizeof(x));
+#pragma GCC unroll 16
+    for (int s = 0; s < kAvx512Sums; ++s) {
+      sums[s] = _mm512_dpbf16_ps(sums[s], x, factors[s]);
+    }
+  }
+  keep(sums);
+}
+
+#else
+
+void f32_baseline(int64_t steps) {
+  f32_body<Floats4, 14>(hidden_inputs(), steps);
+}
+
+#if defined(__aarch64__) && defined(__linux__)
+
+constexpr int kNeonSums = 14;
+
+__attribute__((target("+dotprod"))) void int8_dot(int64_t steps) {
+  const auto* in = reinterpret_cast<const int8_t*>(hidden_inputs());
+  int32x4_t sums[kNeonSums] = {};
+  int8x16_t factors[kNeonSums];
+  std::memcpy(factors, in, sizeof(factors));
+  for (int64_t i = 0; i < steps; ++i) {
+    const int8x16_t x = vld1q_s8(in + i % kInputs * kVector);
+#pragma GCC unroll 16
+    for (int s = 0; s < kNeonSums; ++s) {
+      sums[s] = vdotq_s32(sums[s], x, factors[s]);
+    }
+  }
+  keep(sums);
+}
+
+__attribute__((target("+i8mm"))) void int8_i8mm(int64_t steps) {
+  const auto* in = reinterpret_cast<const int8_t*>(hidden_inputs());
+  int32x4_t sums[kNeonSums] = {};
+  int8x16_t factors[kNeonSums];
+  std::memcpy(factors, in, sizeof(factors));
+  for (int64_t i = 0; i < steps; ++i) {
+    const int8x16_t x = vld1q_s8(in + i % kInputs * kVector);
+#pragma GCC unroll 16
+    for (int s = 0; s < kNeonSums; ++s) {
+      sums[s] = vmmlaq_s32(sums[s], x, factors[s]);
+    }
+  }
+  keep(sums);
+}
+
+#endif
+#endif
+
+// Numbers in a vector, a product and a sum each.
+constexpr int operations(int numbers, int sums) {
+  return 2 * numbers * sums;
+}
+
+} // namespace
+
+#if defined(__x86_64__)
+
+PeakLoop f32_loop(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::kBaseline:
+      return {f32_baseline, operations(4, 7)};
+    case InstructionSet::kAvx2:
+      return {f32_avx2, operations(8, 7)};
+    default:
+      return {f32_avx512, operations(16, kAvx512Sums)};
+  }
+}
+
+PeakLoop int8_loop(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::kBaseline:
+      return {};
+    case InstructionSet::kAvx2:
+      return {int8_avx2, operations(32, kAvx2Sums)};
+    case InstructionSet::kAvx512:
+      return {int8_avx512, operations(64, kAvx512Sums)};
+    default:
+      return {int8_vnni, operations(64, kAvx512Sums)};
+  }
+}
+
+PeakLoop bf16_loop(InstructionSet set) {
+  return set == InstructionSet::kAvx512Bf16
+             ? PeakLoop{bf16_avx512, operations(32, kAvx512Sums)}
+             : PeakLoop{};
+}
+
+#else
+
+PeakLoop f32_loop(InstructionSet) {
+  return {f32_baseline, operations(4, 14)};
+}
+
+PeakLoop int8_loop([[maybe_unused]] InstructionSet set) {
+#if defined(__aarch64__) && defined(__linux__)
+  if (set == InstructionSet::kNeonDot) {
+    return {int8_dot, operations(16, kNeonSums)};
+  }
+  if (set == InstructionSet::kNeonI8mm) { // 2 x 2 sums of 8 products
+    return {int8_i8mm, operations(32, kNeonSums)};
+  }
+#endif
+  return {};
+}
+
+PeakLoop bf16_loop(InstructionSet) {
+  return {};
+}
+
+#endif
+
+} // namespace parallm
