@@ -12,7 +12,7 @@ namespace parallm {
 
 enum class WeightType : uint8_t { kCheckpoint, kF32, kF16, kBF16 };
 // kAuto: f32 for f32 checkpoints, else bf16.
-enum class KvType : uint8_t { kAuto, kF32, kF16, kBF16 };
+enum class KvType : uint8_t { kAuto, kF32, kF16, kBF16, kInt8 };
 // kNone: defaults of the API, whatever generation_config.json says.
 enum class GenerationDefaults : uint8_t { kAuto, kNone };
 enum class DeviceChoice : uint8_t { kAuto, kCpu, kMetal };
@@ -31,7 +31,7 @@ template <>
 inline constexpr Words<4> kWords<WeightType>{
     "checkpoint", "f32", "f16", "bf16"};
 template <>
-inline constexpr Words<4> kWords<KvType>{"auto", "f32", "f16", "bf16"};
+inline constexpr Words<5> kWords<KvType>{"auto", "f32", "f16", "bf16", "int8"};
 template <>
 inline constexpr Words<2> kWords<GenerationDefaults>{"auto", "none"};
 template <>

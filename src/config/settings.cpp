@@ -65,7 +65,7 @@ constexpr Setting kSettings[] = {
     {.name = "dtype", .group = kModel, .slot = at<&ModelSettings::dtype>(),
      .help = "type of the unquantised weights"},
     {.name = "kv-cache-dtype", .group = kModel, .slot = at<&ModelSettings::kv_cache_dtype>(),
-     .help = "type of cached keys and values; auto: f32 for f32 checkpoints, else bf16", .later_word = "int8"},
+     .help = "type of cached keys and values; auto: f32 for f32 checkpoints, else bf16; int8 takes half of bf16"},
     {.name = "chat-template", .group = kModel, .slot = at<&ModelSettings::chat_template_file>(), .value = "FILE",
      .help = "Jinja template instead of the checkpoint's own"},
     {.name = "generation-config", .group = kModel, .slot = at<&ModelSettings::generation_config>(),

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "kernels/allocation.h"
 #include "kernels/kv_write/kv_write.h"
+#include "kernels/kv_write/stored_rows.h"
 
 namespace parallm {
 
@@ -38,8 +39,8 @@ StartError no_memory(const KvGeometry& g) {
 
 size_t kv_bytes_per_block(const KvGeometry& g) {
   const size_t pools = g.latent > 0 ? 1 : 2;
-  return pools * g.layers * g.block_tokens * g.kv_heads * g.head_dim *
-         g.dtype.size();
+  return pools * g.layers * g.block_tokens * g.kv_heads *
+         stored_items(g.dtype, g.head_dim) * g.dtype.size();
 }
 
 size_t state_bytes(const KvGeometry& g) {
@@ -71,7 +72,8 @@ KvStore::KvStore(const KvGeometry& geometry) : geometry_(geometry) {
 
 void KvStore::make_pools() {
   const auto& g = geometry_;
-  const mx::Shape shape{g.blocks, g.kv_heads, g.block_tokens, g.head_dim};
+  const mx::Shape shape{
+      g.blocks, g.kv_heads, g.block_tokens, stored_items(g.dtype, g.head_dim)};
   for (int i = 0; i < g.layers; ++i) {
     keys_.push_back(make_pool(shape, g.dtype));
     if (g.latent == 0) {

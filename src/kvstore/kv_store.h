@@ -18,7 +18,7 @@ struct KvGeometry {
   int head_dim = 0;
   int latent = 0; // > 0: no values are kept; they are the first so many numbers
                   // of each key
-  mx::Dtype dtype = mx::float32; // f32, f16 or bf16
+  mx::Dtype dtype = mx::float32; // f32, f16, bf16, or int8 with scales
   std::vector<int> states{};     // floats that a sequence keeps in each
   int state_slots = 0;           // sequences that keep them at a time
 };
@@ -41,7 +41,8 @@ class KvStore {
   const KvGeometry& geometry() const { return geometry_; }
 
   // The newest handle: it runs after every write launched so far.
-  const mx::array& keys(int layer) const;   // (blocks, G, block_tokens, D)
+  const mx::array& keys(int layer) const;   // (blocks, G, block_tokens, D), or
+                                            // D + 4 of int8: see kv_write
   const mx::array& values(int layer) const; // of latents: the keys
 
   // Stores keys and values (N, G, D) at slots (N); slot = block *

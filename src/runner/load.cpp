@@ -26,6 +26,8 @@ std::optional<mx::Dtype> dtype_of(NumberType type) {
       return mx::float16;
     case NumberType::kBF16:
       return mx::bfloat16;
+    case NumberType::kI8:
+      return mx::int8;
     case NumberType::kAuto:
       break;
   }

@@ -13,7 +13,8 @@
 
 namespace parallm {
 
-enum class NumberType : uint8_t { kAuto, kF32, kF16, kBF16 };
+// Of int8 are keys and values only.
+enum class NumberType : uint8_t { kAuto, kF32, kF16, kBF16, kI8 };
 
 enum class DeviceKind : uint8_t { kAuto, kCpu, kMetal };
 

@@ -47,6 +47,8 @@ NumberType number_type(KvType type) {
       return NumberType::kF16;
     case KvType::kBF16:
       return NumberType::kBF16;
+    case KvType::kInt8:
+      return NumberType::kI8;
     case KvType::kAuto:
       break;
   }

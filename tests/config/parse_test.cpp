@@ -301,9 +301,6 @@ TEST_F(ConfigTest, BothNamesOfOneSettingInOneSourceAreRefused) {
 }
 
 TEST_F(ConfigTest, ChoicesThatAreStillToComeAreNotAvailable) {
-  flag("--kv-cache-dtype", "int8");
-  EXPECT_EQ(
-      error(), "78 --kv-cache-dtype \"int8\" is not available in this version");
   input_.arguments = {"--model-path", "m", "--device=cuda"};
   EXPECT_EQ(error(), "78 --device \"cuda\" is not available in this version");
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/kv_write/stored_rows.h"
 #include "tests/support/arrays.h"
 
 namespace parallm {
@@ -10,14 +11,20 @@ namespace {
 using namespace test;
 
 const mx::Dtype kTypes[] = {mx::float32, mx::float16, mx::bfloat16};
+const mx::Dtype kPoolTypes[] = {
+    mx::float32, mx::float16, mx::bfloat16, mx::int8};
+
+mx::array random_pool(int blocks, int width, mx::Dtype dtype, uint32_t seed) {
+  return to_stored(random_array({blocks, 2, 3, width}, seed), dtype);
+}
 
 // Keys and values may differ in width.
 TEST(KvWrite, StoresRowsWhereTheReferenceDoes) {
   const auto slots = ints({11, 0, 5});
-  for (const auto pool_type : kTypes) {
+  for (const auto pool_type : kPoolTypes) {
     for (const auto row_type : kTypes) {
       for (const int width : {1, 5, 16, 33}) {
-        const auto pool = random_array({4, 2, 3, width}, 1, pool_type);
+        const auto pool = random_pool(4, width, pool_type, 1);
         const auto some = random_array({3, 2, width}, 3, row_type);
         const auto expected = kv_write_reference(pool, some, slots);
         mx::eval(expected);
@@ -28,16 +35,37 @@ TEST(KvWrite, StoresRowsWhereTheReferenceDoes) {
 }
 
 TEST(KvWrite, StoresARowAloneAsAmongOthers) {
-  for (const auto type : kTypes) {
+  for (const auto type : kPoolTypes) {
     const auto some = random_array({3, 2, 7}, 3);
     const auto together =
-        kv_write(mx::zeros({2, 2, 3, 7}, type), some, ints({4, 0, 2}));
-    auto alone = mx::zeros({2, 2, 3, 7}, type);
+        kv_write(random_pool(2, 7, type, 1), some, ints({4, 0, 2}));
+    auto alone = random_pool(2, 7, type, 1);
     for (const auto& [row, slot] : {std::pair{0, 4}, {1, 0}, {2, 2}}) {
       alone = kv_write(alone, rows(some, row, row + 1), ints({slot}));
     }
     EXPECT_TRUE(same_bits(alone, together));
   }
+}
+
+TEST(KvWrite, KeepsInt8WithinHalfAStepOfTheLargest) {
+  const auto some = random_array({3, 2, 33}, 3);
+  const auto pool =
+      kv_write(random_pool(1, 33, mx::int8, 1), some, ints({0, 1, 2}));
+  const auto back =
+      mx::reshape(mx::transpose(from_stored(pool), {0, 2, 1, 3}), {3, 2, 33});
+  const auto steps = mx::max(mx::abs(some), -1, true) / mx::array(127.0f);
+  const auto off = floats(mx::max(mx::abs(back - some) / steps));
+  EXPECT_LT(off[0], 0.5001f);
+  EXPECT_GT(off[0], 0.4f);
+}
+
+TEST(KvWrite, KeepsARowOfZerosInInt8) {
+  const auto zeros = mx::zeros({1, 2, 5});
+  const auto pool = kv_write(random_pool(1, 5, mx::int8, 1), zeros, ints({1}));
+  EXPECT_EQ(
+      floats(mx::max(mx::abs(
+          mx::slice(from_stored(pool), {0, 0, 1, 0}, {1, 2, 2, 5}))))[0],
+      0.0f);
 }
 
 // slice_update copies as soon as a reader of the old pool is in flight.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/kernel_pool.h"
+#include "kernels/kv_write/stored_rows.h"
 #include "tests/kernels_plain/each_set.h"
 #include "tests/support/arrays.h"
 
@@ -60,17 +61,18 @@ PagedStep step_of(const std::vector<Row>& rows) {
       host, mx::reshape(ints(tables), {count, kTableBlocks}), ints(positions)};
 }
 
+mx::array pool_of(const Case& c, int width, uint32_t seed) {
+  return to_stored(
+      random_array({kBlocks, c.kv_heads, kBlockTokens, width}, seed),
+      c.pool_type);
+}
+
 mx::array keys_of(const Case& c) {
-  return random_array(
-      {kBlocks, c.kv_heads, kBlockTokens, c.width}, 2, c.pool_type);
+  return pool_of(c, c.width, 2);
 }
 
 mx::array values_of(const Case& c) {
-  return c.values_in_keys > 0
-             ? keys_of(c)
-             : random_array(
-                   {kBlocks, c.kv_heads, kBlockTokens, c.value_width}, 3,
-                   c.pool_type);
+  return c.values_in_keys > 0 ? keys_of(c) : pool_of(c, c.value_width, 3);
 }
 
 PagedAttentionOptions options(const Case& c) {
@@ -90,8 +92,8 @@ class Exact {
  public:
   explicit Exact(const Case& c)
       : c_(c),
-        keys_(floats(keys_of(c))),
-        values_(floats(values_of(c))),
+        keys_(floats(from_stored(keys_of(c)))),
+        values_(floats(from_stored(values_of(c)))),
         sinks_(floats(random_array({c.heads}, 4))) {}
 
   // Of q (D) of head `head` at position `at` -> (Dv)
@@ -226,6 +228,26 @@ const Case kCases[] = {
      .value_width = 32,
      .window = 70,
      .pool_type = mx::bfloat16},
+    {.pool_type = mx::int8},
+    {.heads = 8,
+     .width = 64,
+     .value_width = 64,
+     .q_type = mx::bfloat16,
+     .pool_type = mx::int8},
+    {.heads = 4,
+     .width = 17,
+     .value_width = 128,
+     .window = 40,
+     .softcap = 2,
+     .sinks = true,
+     .q_type = mx::bfloat16,
+     .pool_type = mx::int8},
+    {.heads = 5,
+     .kv_heads = 1,
+     .width = 40,
+     .values_in_keys = 32,
+     .q_type = mx::float16,
+     .pool_type = mx::int8},
 };
 
 std::string name_of(const Case& c) {
@@ -354,6 +376,25 @@ TEST(PagedAttention, GivesTheSameBitsOnOtherBlocks) {
         paged_attention(q, keys, values, step, options(c))))
         << name_of(c);
   }
+}
+
+// What int8 changes, against float32: each number is off by at most half of
+// 1/127 of the largest of its row.
+TEST(PagedAttention, StaysNearFloatsWithKeysAndValuesOfInt8) {
+  const Case wide{.heads = 8, .width = 64, .value_width = 64};
+  auto narrow = wide;
+  narrow.pool_type = mx::int8;
+  const auto q =
+      random_array({kTokens, wide.heads, wide.width}, 1) * mx::array(0.1f);
+  const auto attend = [&](const Case& c) {
+    return paged_attention(
+        q, keys_of(c), values_of(c), step_of(kRows), options(c));
+  };
+  const auto difference = attend(narrow) - attend(wide);
+  const auto rms = [](const mx::array& x) {
+    return floats(mx::sqrt(mx::mean(mx::square(x))))[0];
+  };
+  EXPECT_LT(rms(difference), 0.012f * rms(attend(wide)));
 }
 
 TEST(PagedAttention, RefusesPoolsAndSinksThatDoNotFit) {

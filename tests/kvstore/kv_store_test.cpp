@@ -27,12 +27,15 @@ TEST(KvStore, CountsABlockOverAllLayers) {
   auto half = kGeometry;
   half.dtype = mx::bfloat16;
   EXPECT_EQ(kv_bytes_per_block(half), 2u * 2 * 3 * 2 * 4 * 2);
-  KvStore store(kGeometry);
+  auto small = kGeometry;
+  small.dtype = mx::int8; // with a scale of 4 bytes for each head
+  EXPECT_EQ(kv_bytes_per_block(small), 2u * 2 * 3 * 2 * (4 + 4));
+  KvStore store(small);
   size_t bytes = 0;
   for (const auto& pool : store.newest()) {
     bytes += pool.nbytes();
   }
-  EXPECT_EQ(bytes, 6 * kv_bytes_per_block(kGeometry));
+  EXPECT_EQ(bytes, 6 * kv_bytes_per_block(small));
 }
 
 TEST(KvStore, KeepsWhatAnEarlierStepWrote) {

@@ -38,8 +38,12 @@ class Goldens : public testing::Test {
     return goldens_.at(key).as_array();
   }
 
-  Answers run(std::vector<GenerateRequest> requests, int chunk_tokens) {
-    const RunnerOptions wish{.path = kModels + "stories260k"};
+  Answers run(
+      std::vector<GenerateRequest> requests,
+      int chunk_tokens,
+      NumberType kv_dtype = NumberType::kAuto) {
+    const RunnerOptions wish{
+        .path = kModels + "stories260k", .kv_dtype = kv_dtype};
     const CheckpointSummary summary = inspect_checkpoint(wish);
     EngineOptions options;
     options.limits.max_positions = summary.geometry.max_positions;
@@ -47,6 +51,39 @@ class Goldens : public testing::Test {
     options.geometry = {summary.geometry.blocks, summary.geometry.block_tokens};
     return EngineHarness(options, load_runner(wish, summary))
         .run(std::move(requests));
+  }
+
+  // Asks for the log-probability of each token that is scored.
+  std::vector<GenerateRequest> stories() {
+    std::vector<GenerateRequest> requests;
+    for (const json::value& golden : list("nll")) {
+      GenerateRequest request;
+      request.id = RequestId{requests.size()};
+      request.prompt = ids_of(golden.at("ids"));
+      request.prompt.resize(
+          static_cast<size_t>(golden.at("scored").as_int64()) + 1);
+      request.max_new_tokens = 0;
+      request.sampling.prompt_logprobs = 0;
+      requests.push_back(request);
+    }
+    return requests;
+  }
+
+  static double surprise(const Answer& answer) {
+    double nll = 0;
+    for (const TokenLogprobs& token : answer.prompt_logprobs) {
+      nll -= token.logprob;
+    }
+    return nll;
+  }
+
+  // A token, on average.
+  double mean_surprise(NumberType kv_dtype) {
+    double total = 0;
+    for (const auto& [who, answer] : run(stories(), 100, kv_dtype)) {
+      total += surprise(answer);
+    }
+    return total / goldens_.at("nll_tokens").to_number<double>();
   }
 
   json::object goldens_;
@@ -72,28 +109,25 @@ TEST_F(Goldens, GreedyAnswersAreEqualInOneBatch) {
 }
 
 TEST_F(Goldens, StoriesAreAsLikelyAsTheyShouldBe) {
-  std::vector<GenerateRequest> requests;
-  for (const json::value& golden : list("nll")) {
-    GenerateRequest request;
-    request.id = RequestId{requests.size()};
-    request.prompt = ids_of(golden.at("ids"));
-    request.prompt.resize(
-        static_cast<size_t>(golden.at("scored").as_int64()) + 1);
-    request.max_new_tokens = 0;
-    request.sampling.prompt_logprobs = 0;
-    requests.push_back(request);
-  }
+  const auto requests = stories();
   const Answers answers = run(requests, 100);
   double total = 0;
   for (size_t i = 0; i < requests.size(); ++i) {
-    double nll = 0;
-    for (const TokenLogprobs& token : answers.at({i, 0}).prompt_logprobs) {
-      nll -= token.logprob;
-    }
+    const double nll = surprise(answers.at({i, 0}));
     EXPECT_NEAR(nll, list("nll").at(i).at("nll").as_double(), 1e-3);
     total += nll;
   }
   EXPECT_NEAR(total, goldens_.at("nll_total").as_double(), 1e-2);
+}
+
+// Perplexity is the exponential of the mean: half a percent of it.
+TEST_F(Goldens, StoriesAreNearlyAsLikelyWithKeysAndValuesOfInt8) {
+  const double floats = mean_surprise(NumberType::kBF16);
+  const double bytes = mean_surprise(NumberType::kI8);
+  RecordProperty("perplexity_bf16", std::to_string(std::exp(floats)));
+  RecordProperty("perplexity_int8", std::to_string(std::exp(bytes)));
+  EXPECT_NEAR(std::exp(bytes - floats), 1.0, 0.005)
+      << std::exp(floats) << " becomes " << std::exp(bytes);
 }
 
 } // namespace

@@ -45,6 +45,8 @@ std::vector<Form> forms() {
       {"Toy"},
       {"Stories", PARALLM_SHARED_DATA "/models/stories260k"},
       {"FourBitsWithNarrowCache", kModels + "llama-4bit", mx::bfloat16},
+      {"CacheOfInt8", kModels + "llama-4bit", mx::int8},
+      {"LatentAttentionInInt8", kModels + "deepseek_v3", mx::int8},
       {"EightBitsTied", kModels + "llama-8bit-tied"},
       {"FloatWithHalfCache", kModels + "llama-f32", mx::float16},
       {"SoftCapsAndWindows", kModels + "gemma2-window"},

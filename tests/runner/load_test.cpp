@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <filesystem>
+
 #include "base/check.h"
 #include "nn/step_context.h"
 #include "tests/support/temporary_folder.h"
@@ -54,7 +57,7 @@ TEST(InspectCheckpoint, TellsWhatTheRestMustKnow) {
 TEST(LoadRunner, TheRunnerRunsInEveryNumberType) {
   using enum NumberType;
   for (NumberType dtype : {kAuto, kF32, kF16, kBF16}) {
-    for (NumberType kv_dtype : {kAuto, kF32, kF16, kBF16}) {
+    for (NumberType kv_dtype : {kAuto, kF32, kF16, kBF16, kI8}) {
       const RunnerOptions options{
           .path = kTinyChat,
           .dtype = dtype,
@@ -66,6 +69,23 @@ TEST(LoadRunner, TheRunnerRunsInEveryNumberType) {
       ASSERT_EQ(result.accepted.size(), 1u);
       EXPECT_EQ(result.logprobs.at(0).top.at(0).id, result.accepted[0]);
     }
+  }
+}
+
+TEST(LoadRunner, EveryFamilyRunsWithKeysAndValuesOfInt8) {
+  for (const auto& folder : std::filesystem::directory_iterator(kModels)) {
+    if (!std::filesystem::exists(folder.path() / "config.json")) {
+      continue;
+    }
+    const RunnerOptions options{
+        .path = folder.path(),
+        .kv_dtype = NumberType::kI8,
+        .memory = {.blocks = 4}};
+    const auto runner = load_runner(options, inspect_checkpoint(options));
+    const RowResult result = one_step(*runner);
+    ASSERT_EQ(result.error, "") << folder.path();
+    EXPECT_TRUE(std::isfinite(result.logprobs.at(0).top.at(0).logprob))
+        << folder.path();
   }
 }
 
@@ -179,6 +199,7 @@ TEST(InspectCheckpoint, KeysAndValuesTakeTheirAskedType) {
   };
   EXPECT_EQ(bytes(NumberType::kAuto), bytes(NumberType::kF32));
   EXPECT_EQ(bytes(NumberType::kF32), 2 * bytes(NumberType::kBF16));
+  EXPECT_LT(bytes(NumberType::kI8), bytes(NumberType::kBF16));
 }
 
 TEST(InspectCheckpoint, AnAskedLengthIsKept) {

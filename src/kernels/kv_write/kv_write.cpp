@@ -4,6 +4,7 @@
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
 #include "kernels/kv_write/kv_rows.h"
+#include "kernels/kv_write/stored_rows.h"
 
 namespace parallm {
 namespace {
@@ -24,7 +25,7 @@ class KvWrite : public CpuPrimitive {
         .heads = pool.shape(1),
         .width = in[1].shape(2),
         .pool = out[0].data<char>(),
-        .pool_type = stored_type(float_type(pool.dtype())),
+        .pool_type = stored_type_of(pool.dtype()),
         .blocks = static_cast<size_t>(pool.shape(0)),
         .block_tokens = pool.shape(2)};
     encoder(in, out).dispatch([args = args, rows = RowMajor(in[1]),
@@ -47,7 +48,7 @@ mx::array kv_write(
   PARALLM_CHECK(
       pool.ndim() == 4 && slots.ndim() == 1 && slots.dtype() == mx::int32 &&
           rows.shape() ==
-              (mx::Shape{slots.shape(0), pool.shape(1), pool.shape(3)}),
+              (mx::Shape{slots.shape(0), pool.shape(1), stored_width(pool)}),
       "{} slots for {} numbers", slots.size(), rows.size());
   return mx::array(
       pool.shape(), pool.dtype(), std::make_shared<KvWrite>(stream),
@@ -59,7 +60,7 @@ mx::array kv_write_reference(
   const int heads = pool.shape(1), width = pool.shape(3);
   const auto block_tokens = mx::array(pool.shape(2));
   const auto updates = mx::reshape(
-      mx::astype(rows, pool.dtype()), {rows.shape(0), 1, heads, 1, width});
+      to_stored(rows, pool.dtype()), {rows.shape(0), 1, heads, 1, width});
   return mx::scatter(
       pool,
       {mx::floor_divide(slots, block_tokens),

@@ -10,8 +10,9 @@ namespace mx = mlx::core;
 // G, block_tokens, D); slot = block * block_tokens + place. Returns the pool's
 // new handle: the same memory, ordered after the write; whoever reads must take
 // this. Never copies the pool, however many steps are in flight. Rows are
-// rounded to the pool's type. Lazy; a slot outside the pool throws when it
-// runs. Engine thread only, as is the reference.
+// rounded to the pool's type; a pool of int8 has D + 4 items, a float32 that
+// all the D numbers are multiples of, and these. Lazy; a slot outside the pool
+// throws when it runs. Engine thread only, as is the reference.
 mx::array kv_write(
     const mx::array& pool, const mx::array& rows, const mx::array& slots);
 

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
+#include "kernels/kv_write/stored_rows.h"
 #include "kernels/paged_attention/attend.h"
 
 namespace parallm {
@@ -11,13 +12,11 @@ namespace {
 int value_width(
     const mx::array& value_pool, const PagedAttentionOptions& options) {
   return options.values_in_keys > 0 ? options.values_in_keys
-                                    : value_pool.shape(3);
+                                    : stored_width(value_pool);
 }
 
 PoolRows rows_of(const mx::array& pool, int width) {
-  return {
-      pool.data<char>(), width,
-      pool.shape(3) * float_bytes(float_type(pool.dtype()))};
+  return {pool.data<char>(), width, pool.shape(3) * pool.itemsize()};
 }
 
 std::vector<AttendRow> rows_of(const PagedStep& step) {
@@ -68,11 +67,11 @@ class PagedAttentionCpu : public CpuPrimitive {
     a.heads = q.shape(1);
     a.kv_heads = pool.shape(1);
     a.q_type = float_type(q.dtype());
-    a.keys = rows_of(pool, pool.shape(3));
+    a.keys = rows_of(pool, stored_width(pool));
     a.values = options_.values_in_keys > 0
                    ? rows_of(pool, options_.values_in_keys)
-                   : rows_of(in[2], in[2].shape(3));
-    a.pool_type = stored_type(float_type(pool.dtype()));
+                   : rows_of(in[2], stored_width(in[2]));
+    a.pool_type = stored_type_of(pool.dtype());
     a.block_tokens = pool.shape(2);
     a.table_width = in[3].shape(1);
     a.scale = options_.scale;
@@ -102,7 +101,7 @@ void check_values(
     const mx::array& key_pool,
     const mx::array& value_pool,
     const PagedAttentionOptions& options) {
-  const int width = key_pool.shape(3);
+  const int width = stored_width(key_pool);
   auto shape = key_pool.shape();
   shape[3] = value_pool.shape(3);
   PARALLM_CHECK(
@@ -127,7 +126,7 @@ mx::array paged_attention(
   }
   PARALLM_CHECK(
       q.ndim() == 3 && q.shape(1) % key_pool.shape(1) == 0 &&
-          q.shape(2) == key_pool.shape(3) && q.shape(0) == tokens_of(step),
+          q.shape(2) == stored_width(key_pool) && q.shape(0) == tokens_of(step),
       "attention of {} tokens, {} in rows", q.shape(0), tokens_of(step));
   check_values(key_pool, value_pool, options);
   std::vector<mx::array> in{q, key_pool, value_pool, step.tables};

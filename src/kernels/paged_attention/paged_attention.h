@@ -37,7 +37,8 @@ struct PagedAttentionOptions {
 };
 
 // q (T, H, D), pools (blocks, G, block_tokens, D) and (blocks, G, block_tokens,
-// Dv) of one type -> (T, H, Dv) of q's type. Sums in float32. Each (token,
+// Dv) of one type, floats or int8 as kv_write writes them -> (T, H, Dv) of q's
+// type. Sums in float32. Each (token,
 // head) is summed in one order that depends on its own position alone: the same
 // bits in any batch, chunked or not, on any number of threads. Lazy. Engine
 // thread only, as is the reference.

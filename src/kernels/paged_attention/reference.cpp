@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "kernels/kv_write/stored_rows.h"
 #include "kernels/paged_attention/paged_attention.h"
 
 namespace parallm {
@@ -13,9 +14,9 @@ mx::array gathered(
   const auto table = mx::reshape(
       mx::slice(step.tables, mx::Shape{r, 0}, mx::Shape{r + 1, blocks}),
       {blocks});
-  const int heads = pool.shape(1), width = pool.shape(3);
+  const int heads = pool.shape(1), width = stored_width(pool);
   const auto rows = mx::reshape(
-      mx::transpose(mx::take(pool, table, 0), {1, 0, 2, 3}),
+      mx::transpose(from_stored(mx::take(pool, table, 0)), {1, 0, 2, 3}),
       {1, heads, blocks * block_tokens, width});
   const auto used =
       mx::slice(rows, mx::Shape{0, 0, 0, 0}, mx::Shape{1, heads, end, width});

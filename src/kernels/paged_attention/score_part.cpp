@@ -1,0 +1,221 @@
+#include "kernels/paged_attention/part.h"
+#include "kernels/paged_attention/turned_keys.h"
+
+namespace parallm::attending {
+namespace {
+
+// The product of a query's numbers with vectors of keys, as float32.
+template <class Registers>
+struct Wide : Registers {
+  static constexpr bool kPairs = false;
+
+  static PARALLM_INLINE void multiply_add(
+      Floats& sum, const float* q, const Floats& keys) {
+    sum += *q * keys;
+  }
+};
+
+#if defined(__x86_64__)
+// Two products of bfloat16 at once, each exact, added one after the other.
+struct Pairs : Full {
+  static constexpr bool kPairs = true;
+
+  static PARALLM_INLINE void multiply_add(
+      Floats& sum, const float* q, const Floats& keys) {
+    uint32_t pair;
+    std::memcpy(&pair, q, sizeof(pair));
+    const Words pairs = Words{} + pair;
+    Floats next = sum; // in a register
+    asm("vdpbf16ps %2, %1, %0" : "+v"(next) : "v"(pairs), "v"(keys));
+    sum = next;
+  }
+};
+#endif
+
+template <class Set>
+PARALLM_INLINE void load_queries(const Part& p) {
+  const int width = p.a.keys.width, padded = round_up(width);
+  const size_t head_bytes = width * float_bytes(p.a.q_type);
+  const AttendRow& row = p.a.rows[p.tile.row];
+  const int token = row.first_token + p.tile.begin - row.begin;
+  for (int i = 0; i < p.queries; ++i) {
+    const size_t head = static_cast<size_t>(token + i / p.group) * p.a.heads +
+                        p.tile.kv_head * p.group + i % p.group;
+    const char* from = static_cast<const char*>(p.a.q) + head * head_bytes;
+    float* to = p.q + static_cast<size_t>(i) * padded;
+    if constexpr (Set::kPairs) {
+      to[(width - 1) / 2] = 0; // an odd width's last pair has but one number
+      std::memcpy(to, from, head_bytes);
+    } else {
+      load_row(p.a.q_type, to, from, width);
+    }
+  }
+}
+
+// What is to be read some time after the keys at `at`, to be fetched meanwhile:
+// later keys, then values. Memory is slow to answer, but answers many at once.
+PARALLM_INLINE void find_ahead_of_keys(
+    const Part& p, int at, const char* (&rows)[kLanes]) {
+  const int later = at + kAhead;
+  if (later < p.seen.end) {
+    find_existing_rows(p, p.a.keys, p.start + later, rows);
+  } else {
+    const int first = p.seen.first / kLanes * kLanes;
+    find_existing_rows(p, p.a.values, p.start + first + at % kAhead, rows);
+  }
+}
+
+template <class Set, StoredType kType>
+PARALLM_INLINE void turn_keys_of(const Part& p, int first, int end) {
+  for (int at = first; at < end; at += kLanes) {
+    const char* rows[kLanes];
+    const char* ahead[kLanes];
+    find_rows(p, p.a.keys, p.start + at, std::min(kLanes, end - at), rows);
+    find_ahead_of_keys(p, at, ahead);
+    if constexpr (has_scale(kType)) {
+      for (int i = 0; i < kLanes; ++i) {
+        std::memcpy(&p.key_scales[at + i], rows[i], sizeof(float));
+        rows[i] += kKvScaleBytes;
+      }
+    }
+    float* out = p.keys + at % kKeys;
+    if constexpr (Set::kPairs) {
+      turn_key_pairs<kType>(rows, ahead, p.a.keys.width, out, kKeys);
+    } else {
+      turn_keys<kType, Set::kWhole>(rows, ahead, p.a.keys.width, out, kKeys);
+    }
+  }
+}
+
+template <class Set>
+PARALLM_INLINE void turn_keys_of(const Part& p, int first, int end) {
+  if (p.a.pool_type == StoredType::kBF16) {
+    turn_keys_of<Set, StoredType::kBF16>(p, first, end);
+  } else if (p.a.pool_type == StoredType::kI8) {
+    turn_keys_of<Set, StoredType::kI8>(p, first, end);
+  } else if constexpr (!Set::kPairs) {
+    if (p.a.pool_type == StoredType::kF32) {
+      turn_keys_of<Set, StoredType::kF32>(p, first, end);
+    } else {
+      turn_keys_of<Set, StoredType::kF16>(p, first, end);
+    }
+  }
+}
+
+// Products of kRows queries with 16 kVectors keys, each summed number by
+// number.
+template <class Set, int kRows, int kVectors>
+PARALLM_INLINE void score_block(
+    const float* q, int q_stride, const float* keys, int depth, float* scores) {
+  Floats sums[kRows][kVectors] = {};
+  for (int d = 0; d < depth; ++d) {
+    Floats key[kVectors];
+#pragma GCC unroll 4
+    for (int n = 0; n < kVectors; ++n) {
+      std::memcpy(&key[n], keys + d * kKeys + n * kLanes, sizeof(Floats));
+    }
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 4
+      for (int n = 0; n < kVectors; ++n) {
+        Set::multiply_add(sums[m][n], q + m * q_stride + d, key[n]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 4
+    for (int n = 0; n < kVectors; ++n) {
+      std::memcpy(
+          scores + m * kPartPositions + n * kLanes, &sums[m][n],
+          sizeof(Floats));
+    }
+  }
+}
+
+// Of blocks of queries with the keys that are turned, [first, end).
+template <class Set>
+struct Score {
+  const Part& p;
+  int first;
+  int end;
+
+  template <int kRows>
+  PARALLM_INLINE void run(int query) const {
+    const int padded = round_up(p.a.keys.width);
+    const int depth = Set::kPairs ? (p.a.keys.width + 1) / 2 : p.a.keys.width;
+    const Range range = range_between(p, query, query + kRows - 1);
+    const float* q = p.q + static_cast<size_t>(query) * padded;
+    float* scores = p.scores + static_cast<size_t>(query) * kPartPositions;
+    int at = std::max(first, range.first / kLanes * kLanes);
+    const int stop = std::min(end, range.end);
+    for (; at < stop;) {
+      const float* keys = p.keys + at % kKeys;
+      if (stop - at > (Set::kVectors - 1) * kLanes &&
+          at % kKeys + Set::kVectors * kLanes <= kKeys) {
+        score_block<Set, kRows, Set::kVectors>(
+            q, padded, keys, depth, scores + at);
+        at += Set::kVectors * kLanes;
+      } else {
+        score_block<Set, kRows, 1>(q, padded, keys, depth, scores + at);
+        at += kLanes;
+      }
+    }
+  }
+};
+
+template <class Set>
+PARALLM_INLINE void score_with(const Part& p) {
+  load_queries<Set>(p);
+  for (int at = p.seen.first / kLanes * kLanes; at < p.seen.end;
+       at = (at / kKeys + 1) * kKeys) {
+    const int end = std::min((at / kKeys + 1) * kKeys, p.seen.end);
+    turn_keys_of<Set>(p, at, end);
+    for_blocks<Set>(p.queries, Score<Set>{p, at, end});
+  }
+}
+
+#if defined(__x86_64__)
+
+bool has_pairs(const AttendArgs& a) {
+  return a.q_type == FloatType::kBF16 &&
+         (a.pool_type == StoredType::kBF16 || a.pool_type == StoredType::kI8);
+}
+
+PARALLM_ON_AVX512_BF16 void score_bf16(const Part& part) {
+  score_with<Pairs>(part);
+}
+
+PARALLM_ON_AVX512 void score_avx512(const Part& part) {
+  score_with<Wide<Full>>(part);
+}
+
+PARALLM_ON_AVX2 void score_avx2(const Part& part) {
+  score_with<Wide<Narrow>>(part);
+}
+
+#endif
+
+void score_baseline(const Part& part) {
+  score_with<Wide<Narrow>>(part);
+}
+
+} // namespace
+
+void score_part(const Part& part) {
+  switch (instruction_set()) {
+#if defined(__x86_64__)
+    case InstructionSet::kAvx512Bf16:
+      return has_pairs(part.a) ? score_bf16(part) : score_avx512(part);
+    case InstructionSet::kAvx512:
+    case InstructionSet::kAvx512Vnni:
+      return score_avx512(part);
+    case InstructionSet::kAvx2:
+      return score_avx2(part);
+#endif
+    default:
+      return score_baseline(part);
+  }
+}
+
+} // namespace parallm::attending
