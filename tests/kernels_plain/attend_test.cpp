@@ -1,0 +1,271 @@
+#include "kernels/paged_attention/attend.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+
+#include "tests/kernels_plain/each_set.h"
+#include "tests/kernels_plain/small_floats.h"
+#include "tests/support/numbers.h"
+
+namespace parallm {
+namespace {
+
+using namespace test;
+
+// Keys or values of some blocks as they are stored, and their numbers.
+struct Pool {
+  int width;
+  std::vector<uint8_t> bytes;  // (blocks, G, block_tokens, row)
+  std::vector<double> numbers; // (blocks, G, block_tokens, width)
+
+  PoolRows rows(StoredType type) const {
+    return {
+        reinterpret_cast<const char*>(bytes.data()), width,
+        kv_row_bytes(type, width)};
+  }
+};
+
+struct Model {
+  int heads = 6;
+  int kv_heads = 2;
+  int width = 20;
+  int value_width = 33;
+  int block_tokens = 7;
+  StoredType type = StoredType::kF32;
+  int window = 0;
+  float softcap = 0;
+  bool has_sinks = false;
+};
+
+FloatType float_type_of(StoredType type) {
+  return type == StoredType::kF32   ? FloatType::kF32
+         : type == StoredType::kF16 ? FloatType::kF16
+                                    : FloatType::kBF16;
+}
+
+void append_floats(Pool& pool, FloatType type, const float* row) {
+  std::vector<uint8_t> bytes(pool.width * float_bytes(type));
+  store_row(type, bytes.data(), row, pool.width);
+  for (int d = 0; d < pool.width; ++d) {
+    uint16_t half = 0;
+    std::memcpy(&half, &bytes[d * float_bytes(type)], sizeof(half));
+    pool.numbers.push_back(
+        type == FloatType::kF32 ? double{row[d]} : number_of(type, half));
+  }
+  pool.bytes.insert(pool.bytes.end(), bytes.begin(), bytes.end());
+}
+
+void append_bytes(Pool& pool, const float* row) {
+  const float scale = 1.0f / 40;
+  std::vector<uint8_t> bytes(kv_row_bytes(StoredType::kI8, pool.width));
+  std::memcpy(bytes.data(), &scale, sizeof(scale));
+  for (int d = 0; d < pool.width; ++d) {
+    const auto number = static_cast<int8_t>(
+        std::clamp(std::nearbyint(row[d] / scale), -127.0f, 127.0f));
+    bytes[kKvScaleBytes + d] = static_cast<uint8_t>(number);
+    pool.numbers.push_back(double{scale} * number);
+  }
+  pool.bytes.insert(pool.bytes.end(), bytes.begin(), bytes.end());
+}
+
+Pool random_pool(const Model& m, int blocks, int width, uint32_t seed) {
+  const int rows = blocks * m.kv_heads * m.block_tokens;
+  const auto values = random_floats(static_cast<size_t>(rows) * width, seed);
+  Pool pool{width, {}, {}};
+  for (int row = 0; row < rows; ++row) {
+    const float* first = &values[static_cast<size_t>(row) * width];
+    if (m.type == StoredType::kI8) {
+      append_bytes(pool, first);
+    } else {
+      append_floats(pool, float_type_of(m.type), first);
+    }
+  }
+  return pool;
+}
+
+// Rows at begin, middle and beyond the first parts of 256 positions.
+std::vector<AttendRow> step_rows() {
+  return {{0, 0, 5}, {5, 17, 18}, {6, 298, 301}, {9, 255, 257}};
+}
+constexpr int kTokens = 11;
+constexpr int kLongest = 301;
+
+struct Step {
+  Model model;
+  int table_width;
+  std::vector<int32_t> tables; // (R, table_width), no block twice
+  Pool keys;
+  Pool values;
+  std::vector<float> q; // (T, H, D)
+  std::vector<float> sinks;
+};
+
+Step step_of(const Model& m) {
+  const int rows = static_cast<int>(step_rows().size());
+  const int width = (kLongest + m.block_tokens - 1) / m.block_tokens;
+  std::vector<int32_t> tables(rows * width);
+  std::iota(tables.begin(), tables.end(), 0);
+  std::shuffle(tables.begin(), tables.end(), std::mt19937(4));
+  const int blocks = rows * width;
+  return {
+      m,
+      width,
+      std::move(tables),
+      random_pool(m, blocks, m.width, 1),
+      random_pool(m, blocks, m.value_width, 2),
+      random_floats(static_cast<size_t>(kTokens) * m.heads * m.width, 3),
+      random_floats(m.heads, 5)};
+}
+
+std::vector<float> run(const Step& s, const std::vector<AttendRow>& rows) {
+  const Model& m = s.model;
+  std::vector<float> out(
+      static_cast<size_t>(kTokens) * m.heads * m.value_width, NAN);
+  AttendArgs a;
+  a.heads = m.heads;
+  a.kv_heads = m.kv_heads;
+  a.q = s.q.data();
+  a.keys = s.keys.rows(m.type);
+  a.values = s.values.rows(m.type);
+  a.pool_type = m.type;
+  a.block_tokens = m.block_tokens;
+  a.rows = rows.data();
+  a.row_count = static_cast<int>(rows.size());
+  a.tables = s.tables.data();
+  a.table_width = s.table_width;
+  a.scale = 0.3f;
+  a.window = m.window;
+  a.softcap = m.softcap;
+  a.sinks = m.has_sinks ? s.sinks.data() : nullptr;
+  a.out = out.data();
+  attend(a);
+  return out;
+}
+
+const double* row_at(
+    const Step& s, const Pool& pool, int row, int head, int position) {
+  const Model& m = s.model;
+  const int block = s.tables[row * s.table_width + position / m.block_tokens];
+  const int g = head / (m.heads / m.kv_heads);
+  const size_t at =
+      (static_cast<size_t>(block) * m.kv_heads + g) * m.block_tokens +
+      position % m.block_tokens;
+  return &pool.numbers[at * pool.width];
+}
+
+double score(const Step& s, int row, int head, int token, int position) {
+  const Model& m = s.model;
+  const double* key = row_at(s, s.keys, row, head, position);
+  const float* q =
+      &s.q[(static_cast<size_t>(token) * m.heads + head) * m.width];
+  double sum = 0;
+  for (int d = 0; d < m.width; ++d) {
+    sum += q[d] * key[d];
+  }
+  sum *= 0.3f;
+  return m.softcap > 0 ? m.softcap * std::tanh(sum / m.softcap) : sum;
+}
+
+// One token's head in float64: (Dv)
+std::vector<double> expected(
+    const Step& s, int row, int head, int token, int position) {
+  const Model& m = s.model;
+  const int first = m.window > 0 ? std::max(0, position + 1 - m.window) : 0;
+  std::vector<double> mixed(m.value_width);
+  double sum = m.has_sinks ? std::exp(s.sinks[head]) : 0;
+  for (int at = first; at <= position; ++at) {
+    const double weight = std::exp(score(s, row, head, token, at));
+    const double* value = row_at(s, s.values, row, head, at);
+    sum += weight;
+    for (int d = 0; d < m.value_width; ++d) {
+      mixed[d] += weight * value[d];
+    }
+  }
+  for (double& number : mixed) {
+    number /= sum;
+  }
+  return mixed;
+}
+
+// Weights sum up to 1 and numbers are of the size 1: an error of float32 in
+// scores of the size 2, and in sums.
+constexpr double kTolerance = 5e-6;
+
+void expect_exact(const std::vector<float>& ours, const Step& s) {
+  const Model& m = s.model;
+  const auto rows = step_rows();
+  for (int r = 0; r < static_cast<int>(rows.size()); ++r) {
+    for (int p = rows[r].begin; p < rows[r].end; ++p) {
+      const int token = rows[r].first_token + p - rows[r].begin;
+      for (int h = 0; h < m.heads; ++h) {
+        const auto exact = expected(s, r, h, token, p);
+        for (int d = 0; d < m.value_width; ++d) {
+          const size_t at =
+              (static_cast<size_t>(token) * m.heads + h) * m.value_width + d;
+          ASSERT_NEAR(ours[at], exact[d], kTolerance)
+              << "position " << p << " head " << h << " number " << d;
+        }
+      }
+    }
+  }
+}
+
+std::vector<Model> models() {
+  std::vector<Model> all;
+  for (const StoredType type :
+       {StoredType::kF32, StoredType::kF16, StoredType::kBF16,
+        StoredType::kI8}) {
+    Model m;
+    m.type = type;
+    all.push_back(m);
+    m.window = 9;
+    m.has_sinks = true;
+    all.push_back(m);
+    m.window = 270;
+    m.softcap = 3;
+    m.heads = 1;
+    m.kv_heads = 1;
+    m.width = 64;
+    m.value_width = 16;
+    m.block_tokens = 16;
+    all.push_back(m);
+  }
+  return all;
+}
+
+TEST(PlainAttend, IsThatOfFloat64AtOddSizes) {
+  for (const Model& m : models()) {
+    SCOPED_TRACE(
+        testing::Message() << "type " << static_cast<int>(m.type) << ", window "
+                           << m.window);
+    const Step s = step_of(m);
+    under_each_set([&] { expect_exact(run(s, step_rows()), s); });
+  }
+}
+
+TEST(PlainAttend, HasTheSameBitsTokenByToken) {
+  for (const Model& m : models()) {
+    const Step s = step_of(m);
+    under_each_set([&] {
+      const auto rows = step_rows();
+      const auto together = run(s, rows);
+      const size_t token_floats = static_cast<size_t>(m.heads) * m.value_width;
+      for (int token = 0; token < 5; ++token) { // of the first row
+        const auto alone = run(s, {{token, token, token + 1}});
+        const auto first = static_cast<std::ptrdiff_t>(token * token_floats);
+        const auto end = first + static_cast<std::ptrdiff_t>(token_floats);
+        ASSERT_TRUE(same_bits(
+            {alone.begin() + first, alone.begin() + end},
+            {together.begin() + first, together.begin() + end}))
+            << token;
+      }
+    });
+  }
+}
+
+} // namespace
+} // namespace parallm
