@@ -47,6 +47,16 @@ using Floats4 = float __attribute__((vector_size(16), aligned(4)));
 using Floats8 = float __attribute__((vector_size(32), aligned(4)));
 using Floats16 = float __attribute__((vector_size(64), aligned(4)));
 
+// All of them count as used, and can stay in registers until then.
+template <class Vector, int kSums>
+PARALLM_INLINE void keep_sums(const Vector (&sums)[kSums]) {
+  Vector total = sums[0];
+  for (int s = 1; s < kSums; ++s) {
+    total = total + sums[s];
+  }
+  keep(&total);
+}
+
 template <class Floats, int kSums>
 PARALLM_INLINE void f32_body(const uint8_t* in, int64_t steps) {
   Floats sums[kSums] = {}, factors[kSums];
@@ -59,7 +69,7 @@ PARALLM_INLINE void f32_body(const uint8_t* in, int64_t steps) {
       sums[s] = sums[s] * factors[s] + x;
     }
   }
-  keep(sums);
+  keep_sums(sums);
 }
 
 #if defined(__x86_64__)
@@ -96,7 +106,7 @@ PARALLM_AVX2 void int8_avx2(int64_t steps) {
       sums[s] = _mm256_add_epi32(sums[s], _mm256_madd_epi16(pairs, ones));
     }
   }
-  keep(sums);
+  keep_sums(sums);
 }
 
 PARALLM_AVX512 void int8_avx512(int64_t steps) {
@@ -112,7 +122,7 @@ PARALLM_AVX512 void int8_avx512(int64_t steps) {
       sums[s] = _mm512_add_epi32(sums[s], _mm512_madd_epi16(pairs, ones));
     }
   }
-  keep(sums);
+  keep_sums(sums);
 }
 
 PARALLM_VNNI void int8_vnni(int64_t steps) {
@@ -126,7 +136,7 @@ PARALLM_VNNI void int8_vnni(int64_t steps) {
       sums[s] = _mm512_dpbusd_epi32(sums[s], x, factors[s]);
     }
   }
-  keep(sums);
+  keep_sums(sums);
 }
 
 PARALLM_BF16 void bf16_avx512(int64_t steps) {
@@ -142,7 +152,7 @@ PARALLM_BF16 void bf16_avx512(int64_t steps) {
       sums[s] = _mm512_dpbf16_ps(sums[s], x, factors[s]);
     }
   }
-  keep(sums);
+  keep_sums(sums);
 }
 
 #else
@@ -151,11 +161,13 @@ void f32_baseline(int64_t steps) {
   f32_body<Floats4, 14>(hidden_inputs(), steps);
 }
 
-#if defined(__aarch64__) && defined(__linux__)
+#if defined(__aarch64__)
 
 constexpr int kNeonSums = 14;
 
-__attribute__((target("+dotprod"))) void int8_dot(int64_t steps) {
+PARALLM_BEGIN_TARGET("arch=armv8.2-a+dotprod", "dotprod")
+
+void int8_dot(int64_t steps) {
   const auto* in = reinterpret_cast<const int8_t*>(hidden_inputs());
   int32x4_t sums[kNeonSums] = {};
   int8x16_t factors[kNeonSums];
@@ -167,10 +179,13 @@ __attribute__((target("+dotprod"))) void int8_dot(int64_t steps) {
       sums[s] = vdotq_s32(sums[s], x, factors[s]);
     }
   }
-  keep(sums);
+  keep_sums(sums);
 }
 
-__attribute__((target("+i8mm"))) void int8_i8mm(int64_t steps) {
+PARALLM_END_TARGET
+PARALLM_BEGIN_TARGET("arch=armv8.2-a+i8mm", "i8mm")
+
+void int8_i8mm(int64_t steps) {
   const auto* in = reinterpret_cast<const int8_t*>(hidden_inputs());
   int32x4_t sums[kNeonSums] = {};
   int8x16_t factors[kNeonSums];
@@ -182,8 +197,10 @@ __attribute__((target("+i8mm"))) void int8_i8mm(int64_t steps) {
       sums[s] = vmmlaq_s32(sums[s], x, factors[s]);
     }
   }
-  keep(sums);
+  keep_sums(sums);
 }
+
+PARALLM_END_TARGET
 
 #endif
 #endif
@@ -234,7 +251,7 @@ PeakLoop f32_loop(InstructionSet) {
 }
 
 PeakLoop int8_loop([[maybe_unused]] InstructionSet set) {
-#if defined(__aarch64__) && defined(__linux__)
+#if defined(__aarch64__)
   if (set == InstructionSet::kNeonDot) {
     return {int8_dot, operations(16, kNeonSums)};
   }
