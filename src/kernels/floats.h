@@ -122,17 +122,104 @@ inline uint16_t to_float16(float value) {
   return static_cast<uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
 }
 
+namespace simd {
+
+// The same, 16 at once: the numbers' bits, as words.
+PARALLM_INLINE void bfloat16_bits(Words& out, const Floats& v) {
+  Words bits;
+  bit_cast(bits, v);
+  const Words rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+  const Words nan = (Words)((bits & 0x7fffffffu) > 0x7f800000u);
+  out = (nan & (bits >> 16 | 0x40u)) | (~nan & rounded);
+}
+
+PARALLM_INLINE void float16_bits(Words& out, const Floats& v) {
+  Words bits;
+  bit_cast(bits, v);
+  const Words sign = bits >> 16 & 0x8000u;
+  bits &= 0x7fffffffu;
+  Floats shifted;
+  bit_cast(shifted, bits);
+  shifted += 0.5f;
+  Words subnormal;
+  bit_cast(subnormal, shifted);
+  subnormal -= 0x3f000000u;
+  const Words normal = (bits + 0xfffu + (bits >> 13 & 1u) - 0x38000000u) >> 13;
+  const Words small = (Words)(bits < 0x38800000u);
+  const Words large = (Words)(bits >= 0x477ff000u);
+  const Words nan = (Words)(bits > 0x7f800000u);
+  const Words finite = (small & subnormal) | (~small & normal);
+  const Words special = (nan & 0x7e00u) | (~nan & 0x7c00u);
+  out = sign | (large & special) | (~large & finite);
+}
+
+// 16 float32 into a type.
+template <FloatType kType>
+PARALLM_INLINE void store(void* out, const Floats& v) {
+  if constexpr (kType == FloatType::kF32) {
+    std::memcpy(out, &v, sizeof(v));
+  } else {
+    Words bits;
+    if constexpr (kType == FloatType::kBF16) {
+      bfloat16_bits(bits, v);
+    } else {
+      float16_bits(bits, v);
+    }
+    const Halves halves = __builtin_convertvector(bits, Halves);
+    std::memcpy(out, &halves, sizeof(halves));
+  }
+}
+
+template <FloatType kType>
+PARALLM_INLINE void store_row(void* out, const float* from, int n) {
+  char* at = static_cast<char*>(out);
+  int i = 0;
+  Floats v;
+  for (; i + kLanes <= n; i += kLanes) {
+    std::memcpy(&v, from + i, sizeof(v));
+    store<kType>(at + i * float_bytes(kType), v);
+  }
+  if (i < n) {
+    alignas(64) char padded[kLanes * sizeof(float)];
+    v = Floats{};
+    std::memcpy(&v, from + i, (n - i) * sizeof(float));
+    store<kType>(padded, v);
+    std::memcpy(
+        at + i * float_bytes(kType), padded, (n - i) * float_bytes(kType));
+  }
+}
+
+} // namespace simd
+
 // n float32 into a type.
 PARALLM_INLINE void store_row(
     FloatType type, void* out, const float* from, int n) {
-  if (type == FloatType::kF32) {
-    std::memcpy(out, from, n * sizeof(float));
-    return;
+  switch (type) {
+    case FloatType::kF32:
+      return simd::store_row<FloatType::kF32>(out, from, n);
+    case FloatType::kF16:
+      return simd::store_row<FloatType::kF16>(out, from, n);
+    case FloatType::kBF16:
+      return simd::store_row<FloatType::kBF16>(out, from, n);
   }
-  auto* halves = static_cast<uint16_t*>(out);
-  for (int i = 0; i < n; ++i) {
-    halves[i] =
-        type == FloatType::kBF16 ? to_bfloat16(from[i]) : to_float16(from[i]);
+}
+
+// What n float32, or those behind them up to whole vectors, become in a type.
+PARALLM_INLINE void round_row(FloatType type, float* row, int n) {
+  for (int i = 0; i < n; i += simd::kLanes) {
+    simd::Floats v;
+    std::memcpy(&v, row + i, sizeof(v));
+    simd::Words bits;
+    if (type == FloatType::kBF16) {
+      simd::bfloat16_bits(bits, v);
+      const simd::Words wide = bits << 16;
+      simd::bit_cast(v, wide);
+    } else if (type == FloatType::kF16) {
+      alignas(64) char halves[simd::kLanes * sizeof(uint16_t)];
+      simd::store<FloatType::kF16>(halves, v);
+      simd::load<FloatType::kF16>(v, halves);
+    }
+    std::memcpy(row + i, &v, sizeof(v));
   }
 }
 

@@ -71,25 +71,26 @@ PARALLM_INLINE void tanh(Floats& out, const Floats& x) {
   out = square < 0.25f ? near : far;
 }
 
-// 1 - erf(x) for x >= 0
-PARALLM_INLINE void erfc(Floats& out, const Floats& x) {
+// What the normal distribution has beyond x >= 0: erfc(x / sqrt 2) / 2.
+PARALLM_INLINE void normal_tail(Floats& out, const Floats& x) {
   // erfc(z) e^(z^2) / t for t = 1 / (1 + 0.35 z) and z <= 10.1
   constexpr float kSeries[] = {
       0.19748302f, 0.19715229f,  0.18779328f, 0.15166868f, 0.14471339f,
       0.08938615f, -0.03043893f, 0.18343675f, -0.1597408f, 0.03854619f};
-  const Floats z = x > 10.1f ? Floats{} + 10.1f : x; // there it is 0
-  const Floats t = 1.0f / (1.0f + 0.35f * z);
+  const Floats y = x > 14.28f ? Floats{} + 14.28f : x; // there it is 0
+  const Floats t = 1.0f / (1.0f + 0.35f * 0.70710678f * y);
   Floats series, power;
   polynomial(series, t, kSeries);
   // The square in two parts, the first exact: it becomes an exponent.
   Words bits;
-  bit_cast(bits, z);
+  bit_cast(bits, y);
   bits &= 0xfffff000u;
   Floats high;
   bit_cast(high, bits);
-  const Floats square = -high * high, low = (high - z) * (high + z);
+  const Floats square = -0.5f * high * high;
+  const Floats low = 0.5f * (high - y) * (high + y);
   exp(power, square, low);
-  out = power * t * series;
+  out = 0.5f * power * t * series;
 }
 
 // Sine and cosine of angles of any size; the angles themselves are exact.

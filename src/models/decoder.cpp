@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "kernels/activation/activation.h"
 #include "models/gated_delta.h"
 #include "models/gqa.h"
 #include "models/legacy_quantization.h"
@@ -39,8 +40,17 @@ std::optional<Norm> take_norm(
                    std::in_place, ck, at + name, arch.width, arch.norm);
 }
 
-mx::array normed(const std::optional<Norm>& norm, const mx::array& x) {
-  return norm ? (*norm)(x) : x;
+ResidualRead read(const std::optional<Norm>& norm, const Residual& stream) {
+  if (norm) {
+    return norm->read(stream);
+  }
+  const auto x = sum(stream);
+  return {x, x};
+}
+
+Addend addend(
+    const std::optional<Norm>& norm, const mx::array& y, float scale) {
+  return norm ? norm->addend(y, scale) : Addend{.y = y, .scale = scale};
 }
 
 // Where a layer's keys and values are, and its first state.
@@ -94,7 +104,7 @@ struct MakeFeedForward {
   std::optional<FeedForward> operator()(std::monostate) const { return {}; }
 };
 
-// A mixer, a feed-forward part, or one after the other.
+// A mixer, a feed-forward part, or both, one after the other or side by side.
 class Layer {
  public:
   Layer(
@@ -118,27 +128,41 @@ class Layer {
     }
   }
 
-  // (T, E) -> (T, E)
-  mx::array operator()(const mx::array& x, StepContext& ctx) const {
-    if (parallel_) {
-      const auto read = normed(mixer_norm_, x);
-      return x + mixed(read, ctx) + fed(mlp_norm_ ? (*mlp_norm_)(x) : read);
-    }
-    const auto h = mixer_ ? x + mixed(normed(mixer_norm_, x), ctx) : x;
-    return feed_forward_ ? h + fed(normed(mlp_norm_, h)) : h;
+  Residual operator()(const Residual& stream, StepContext& ctx) const {
+    return parallel_ ? beside(stream, ctx) : in_turn(stream, ctx);
   }
 
  private:
-  mx::array mixed(const mx::array& x, StepContext& ctx) const {
-    const auto y =
-        std::visit([&](const auto& part) { return part(x, ctx); }, *mixer_);
-    return scaled(normed(mixed_norm_, y), residual_scale_);
+  Residual in_turn(const Residual& stream, StepContext& ctx) const {
+    auto now = stream;
+    if (mixer_) {
+      const auto [x, normed] = read(mixer_norm_, now);
+      now = {x, mixed(normed, ctx)};
+    }
+    if (feed_forward_) {
+      const auto [x, normed] = read(mlp_norm_, now);
+      now = {x, fed(normed)};
+    }
+    return now;
   }
 
-  mx::array fed(const mx::array& x) const {
+  // Both parts read the same x.
+  Residual beside(const Residual& stream, StepContext& ctx) const {
+    const auto [x, normed] = read(mixer_norm_, stream);
+    const auto y = fed(mlp_norm_ ? (*mlp_norm_)(x) : normed);
+    return {sum({x, mixed(normed, ctx)}), y};
+  }
+
+  Addend mixed(const mx::array& x, StepContext& ctx) const {
+    const auto y =
+        std::visit([&](const auto& part) { return part(x, ctx); }, *mixer_);
+    return addend(mixed_norm_, y, residual_scale_);
+  }
+
+  Addend fed(const mx::array& x) const {
     const auto y =
         std::visit([&](const auto& part) { return part(x); }, *feed_forward_);
-    return scaled(normed(mlp_done_norm_, y), residual_scale_);
+    return addend(mlp_done_norm_, y, residual_scale_);
   }
 
   std::optional<Mixer> mixer_;
@@ -188,20 +212,18 @@ class Decoder : public Model {
   const ModelShape& shape() const override { return shape_; }
 
   mx::array hidden(const StepInput& in, StepContext& ctx) const override {
-    auto x = scaled(embedding_(in.tokens), embedding_scale_);
+    Residual stream{scaled(embedding_(in.tokens), embedding_scale_)};
     for (const auto& layer : layers_) {
-      x = layer(x, ctx);
+      stream = layer(stream, ctx);
     }
-    return x;
+    return sum(stream);
   }
 
   mx::array logits(const mx::array& rows) const override {
     const auto x = norm_(rows);
     const auto y = scaled(
         head_ ? (*head_)(x, mx::float32) : embedding_.scores(x), logit_scale_);
-    return logit_softcap_ == 0
-               ? y
-               : logit_softcap_ * mx::tanh(y / mx::array(logit_softcap_));
+    return logit_softcap_ == 0 ? y : softcap(y, logit_softcap_);
   }
 
  private:

@@ -47,10 +47,9 @@ std::vector<mx::array> split_by_head(const mx::array& x, int heads, int width) {
   return mx::split(mx::reshape(x, {tokens, heads, 3 * width}), 3, -1);
 }
 
-// (T, 2 H, D): each query's gate lies behind it. Leaves the queries.
-mx::array take_gate(mx::array& q) {
-  const auto pairs =
-      mx::reshape(q, {q.shape(0), q.shape(1) / 2, 2 * q.shape(2)});
+// (T, H * 2 * D): each query's gate lies behind it. Leaves the queries.
+mx::array take_gate(mx::array& q, int heads) {
+  const auto pairs = mx::reshape(q, {q.shape(0), heads, -1});
   const auto halves = mx::split(pairs, 2, -1);
   q = halves[0];
   return halves[1];
@@ -77,6 +76,8 @@ HeadNorm::HeadNorm(
     int head_dim,
     const NormSpec& spec)
     : kind_(kind),
+      heads_(heads),
+      head_dim_(head_dim),
       eps_(spec.eps),
       norm_(take_norm(ck, name, kind, heads, head_dim, spec)),
       each_head_(
@@ -86,25 +87,34 @@ HeadNorm::HeadNorm(
 }
 
 mx::array HeadNorm::operator()(const mx::array& x) const {
-  const int tokens = x.shape(0), heads = x.shape(1), width = x.shape(2);
+  const mx::Shape whole{x.shape(0), heads_ * head_dim_};
+  const mx::Shape apart{x.shape(0), heads_, head_dim_};
   switch (kind_) {
     case QkNorm::kHead:
-      return mx::reshape(
-          (*norm_)(mx::reshape(x, {tokens * heads, width})), x.shape());
+      return mx::reshape((*norm_)(mx::reshape(x, {-1, head_dim_})), apart);
     case QkNorm::kWhole:
-      return mx::reshape(
-          (*norm_)(mx::reshape(x, {tokens, heads * width})), x.shape());
+      return mx::reshape((*norm_)(mx::reshape(x, whole)), apart);
     case QkNorm::kEachHead:
       return mx::reshape(
                  layer_norm(
-                     mx::reshape(x, {tokens * heads, width}), std::nullopt,
+                     mx::reshape(x, {-1, head_dim_}), std::nullopt,
                      std::nullopt, eps_),
-                 x.shape()) *
+                 apart) *
              mx::astype(*each_head_, x.dtype());
     case QkNorm::kNone:
       break;
   }
-  return x;
+  return mx::reshape(x, apart);
+}
+
+RopeHeads HeadNorm::for_rope(const mx::array& x) const {
+  if (kind_ == QkNorm::kNone) {
+    return {x};
+  }
+  if (kind_ == QkNorm::kHead && norm_->rms_weight()) {
+    return {x, norm_->rms_weight()};
+  }
+  return {(*this)(x)};
 }
 
 Gqa::Gqa(
@@ -140,6 +150,7 @@ Gqa::Gqa(
           spec.head_dim,
           arch.norm),
       rope_(spec.rope ? std::optional<Rope>(*spec.rope) : std::nullopt),
+      norm_eps_(arch.norm.eps),
       attention_(attention_of(ck, at, spec, layer)) {
 }
 
@@ -148,14 +159,18 @@ std::vector<mx::array> Gqa::project(const mx::array& x) const {
   if (spec_.layout == QkvLayout::kByHead) {
     return split_by_head(parts[0], spec_.heads, spec_.head_dim);
   }
-  for (auto& part : parts) {
-    part = mx::reshape(part, {x.shape(0), -1, spec_.head_dim});
-  }
+  parts[2] = mx::reshape(parts[2], {x.shape(0), -1, spec_.head_dim});
   return parts;
 }
 
-mx::array Gqa::placed(const mx::array& heads, StepContext& ctx) const {
-  return rope_ ? (*rope_)(heads, ctx.positions) : heads;
+std::vector<mx::array> Gqa::placed(
+    const mx::array& q, const mx::array& k, StepContext& ctx) const {
+  if (!rope_) {
+    return {q_norm_(q), k_norm_(k)};
+  }
+  return (*rope_)(
+      {q_norm_.for_rope(q), k_norm_.for_rope(k)}, ctx.positions, spec_.head_dim,
+      norm_eps_);
 }
 
 mx::array Gqa::grown(const mx::array& q, StepContext& ctx) const {
@@ -171,11 +186,11 @@ mx::array Gqa::grown(const mx::array& q, StepContext& ctx) const {
 
 mx::array Gqa::operator()(const mx::array& x, StepContext& ctx) const {
   auto qkv = project(x);
-  const auto gate =
-      spec_.gated ? std::optional(take_gate(qkv[0])) : std::nullopt;
-  const auto q = grown(placed(q_norm_(qkv[0]), ctx), ctx);
-  const auto k = placed(k_norm_(qkv[1]), ctx);
-  const auto mixed = ctx.attention(attention_, q, k, qkv[2]);
+  const auto gate = spec_.gated ? std::optional(take_gate(qkv[0], spec_.heads))
+                                : std::nullopt;
+  const auto qk = placed(qkv[0], qkv[1], ctx);
+  const auto mixed =
+      ctx.attention(attention_, grown(qk[0], ctx), qk[1], qkv[2]);
   return out_(mx::reshape(
       gate ? mixed * mx::sigmoid(*gate) : mixed,
       {x.shape(0), spec_.heads * spec_.head_dim}));

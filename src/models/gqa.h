@@ -23,11 +23,15 @@ class HeadNorm {
       int head_dim,
       const NormSpec& spec);
 
-  // (T, heads, D) -> the same
+  // (T, heads, D) or (T, heads * D) -> (T, heads, D)
   mx::array operator()(const mx::array& x) const;
+
+  // As rope takes them: with a norm that it computes on its way, or after it.
+  RopeHeads for_rope(const mx::array& x) const;
 
  private:
   QkNorm kind_;
+  int heads_, head_dim_;
   float eps_;
   std::optional<Norm> norm_;           // kHead, kWhole
   std::optional<mx::array> each_head_; // kEachHead: (heads, D)
@@ -47,9 +51,11 @@ class Gqa {
   mx::array operator()(const mx::array& x, StepContext& ctx) const;
 
  private:
-  // Queries (T, H, D), keys and values (T, G, D).
+  // Queries, keys, (T, heads, D) or (T, heads * D), and values (T, G, D).
   std::vector<mx::array> project(const mx::array& x) const;
-  mx::array placed(const mx::array& heads, StepContext& ctx) const;
+  // Queries and keys (T, heads, D), brought to size and turned.
+  std::vector<mx::array> placed(
+      const mx::array& q, const mx::array& k, StepContext& ctx) const;
   mx::array grown(const mx::array& q, StepContext& ctx) const;
 
   GqaSpec spec_;
@@ -57,6 +63,7 @@ class Gqa {
   Linear out_;
   HeadNorm q_norm_, k_norm_;
   std::optional<Rope> rope_;
+  float norm_eps_;
   AttentionSpec attention_;
 };
 

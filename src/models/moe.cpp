@@ -1,6 +1,7 @@
 #include "models/moe.h"
 
 #include "kernels/activation/activation.h"
+#include "kernels/expert_sum/expert_sum.h"
 
 namespace parallm {
 namespace {
@@ -118,8 +119,7 @@ mx::array Moe::fed(const mx::array& x, const mx::array& experts) const {
 mx::array Moe::visited(const mx::array& x) const {
   const auto choice = router_(x);
   const auto y = fed(latent_in_ ? (*latent_in_)(x) : x, choice.experts);
-  const auto sum = mx::astype(
-      mx::sum(y * mx::expand_dims(choice.shares, -1), -2), x.dtype());
+  const auto sum = expert_sum(y, choice.shares);
   return latent_out_ ? (*latent_out_)(sum) : sum;
 }
 

@@ -30,6 +30,10 @@ std::optional<mx::array> take_bias(
 
 } // namespace
 
+mx::array sum(const Residual& stream) {
+  return stream.addend ? add(stream.x, *stream.addend) : stream.x;
+}
+
 Norm::Norm(
     Checkpoint& checkpoint,
     const std::string& name,
@@ -44,6 +48,24 @@ mx::array Norm::operator()(const mx::array& x) const {
   return spec_.kind == NormKind::kRms
              ? rms_norm(x, weight_, spec_.eps)
              : layer_norm(x, weight_, bias_, spec_.eps);
+}
+
+ResidualRead Norm::read(const Residual& stream) const {
+  if (!stream.addend || spec_.kind != NormKind::kRms) {
+    const auto x = sum(stream);
+    return {x, (*this)(x)};
+  }
+  const auto both = add_rms_norm(stream.x, *stream.addend, weight_, spec_.eps);
+  return {both.sum, both.normed};
+}
+
+Addend Norm::addend(const mx::array& y, float scale) const {
+  const auto weight = rms_weight();
+  return {weight ? y : (*this)(y), weight, spec_.eps, scale};
+}
+
+std::optional<mx::array> Norm::rms_weight() const {
+  return spec_.kind == NormKind::kRms ? std::optional(weight_) : std::nullopt;
 }
 
 } // namespace parallm

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/kernel_pool.h"
+#include "kernels/usable_cores.h"
 #include "tests/support/arrays.h"
 
 namespace parallm {
@@ -29,9 +31,10 @@ double exact(Activation activation, double x) {
     case Activation::kGelu:
       return x * std::erfc(-x / std::sqrt(2.0)) / 2;
     case Activation::kGeluTanh:
-      return x *
-             (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))) /
-             2;
+      // (1 + tanh y) / 2 with all its digits
+      return x /
+             (1 +
+              std::exp(-2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
     case Activation::kRelu:
       return std::max(x, 0.0);
     case Activation::kRelu2:
@@ -115,16 +118,50 @@ TEST(Activation, ClipsLikeFloat64AndTheReference) {
   }
 }
 
-// The bits of every earlier release.
-TEST(Activation, ComputesSiluInFloat32Steps) {
-  const auto gate = random_array({3, 301}, 1);
-  const auto up = random_array({3, 301}, 2);
-  const auto g = floats(gate), u = floats(up);
-  std::vector<float> expected;
-  for (size_t i = 0; i < g.size(); ++i) {
-    expected.push_back(g[i] / (1.0f + std::exp(-g[i])) * u[i]);
+// All over the range in which results are normal numbers. The argument of
+// tanh is rounded, which shows where next to nothing is left of a gate.
+TEST(Activation, IsWithinAMillionthOfFloat64) {
+  std::vector<float> numbers;
+  for (int i = 0; i <= 100000; ++i) {
+    numbers.push_back(-80 + 180.0f * static_cast<float>(i) / 100000);
   }
-  EXPECT_TRUE(same_bits(floats(gated(Activation::kSilu, gate, up)), expected));
+  const auto x = mx::array(numbers.begin(), mx::Shape{100001});
+  for (const auto activation : kActivations) {
+    const double least = activation == Activation::kGeluTanh ? 1e-3 : 1e-30;
+    const auto results = floats(activate(activation, x));
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      const double expected = exact(activation, numbers[i]);
+      const double size =
+          std::max(std::abs(expected), least * std::abs(numbers[i]));
+      ASSERT_NEAR(results[i], expected, 1e-6 * size)
+          << static_cast<int>(activation) << " of " << numbers[i];
+    }
+  }
+}
+
+TEST(Activation, CapsLikeFloat64AndTheReference) {
+  for (const auto type : kTypes) {
+    const auto x = wide(random_array({3, 301}, 1, type), 20);
+    const auto result = softcap(x, 30);
+    const auto expected = each(
+        x, x, [](double value, double) { return 30 * std::tanh(value / 30); });
+    EXPECT_LT(max_difference(floats(result), expected), tolerance(type));
+    EXPECT_LT(
+        max_difference(result, softcap_reference(x, 30)), tolerance(type));
+  }
+}
+
+TEST(Activation, HasTheSameBitsOnAnyNumberOfThreads) {
+  const auto gate = random_array({301, 260}, 1, mx::bfloat16);
+  const auto up = random_array({301, 260}, 2, mx::bfloat16);
+  set_kernel_threads(1);
+  auto alone = gated(Activation::kSilu, gate, up);
+  mx::eval(alone);
+  for (const int threads : {2, 3}) {
+    set_kernel_threads(threads);
+    EXPECT_TRUE(same_bits(gated(Activation::kSilu, gate, up), alone));
+  }
+  set_kernel_threads(usable_cores());
 }
 
 TEST(Activation, TreatsEachNumberAlone) {

@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include "kernels/kernel_pool.h"
+#include "kernels/layer_norm/layer_norm.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/rope/rope.h"
+#include "kernels/usable_cores.h"
 #include "tests/support/arrays.h"
 
 namespace parallm {
@@ -33,6 +36,82 @@ TEST(RmsNorm, TreatsEachRowAlone) {
     EXPECT_TRUE(same_bits(
         rms_norm(rows(x, i, i + 1), weight, 1e-6f), rows(together, i, i + 1)));
   }
+}
+
+std::vector<float> exact_rms(
+    const std::vector<float>& x, const std::vector<float>& weight, double eps) {
+  std::vector<float> results;
+  for (size_t row = 0; row < x.size(); row += weight.size()) {
+    double squares = 0;
+    for (size_t i = 0; i < weight.size(); ++i) {
+      squares += static_cast<double>(x[row + i]) * x[row + i];
+    }
+    const double size =
+        std::sqrt(squares / static_cast<double>(weight.size()) + eps);
+    for (size_t i = 0; i < weight.size(); ++i) {
+      results.push_back(static_cast<float>(x[row + i] / size * weight[i]));
+    }
+  }
+  return results;
+}
+
+TEST(RmsNorm, AgreesWithFloat64AtOddSizes) {
+  for (const auto type : kTypes) {
+    for (const int width : {1, 15, 16, 17, 130, 1023}) {
+      const auto x = random_array({5, width}, 1, type);
+      const auto weight = random_array({width}, 2, mx::float32);
+      EXPECT_LT(
+          max_difference(
+              floats(rms_norm(x, weight, 1e-5f)),
+              exact_rms(floats(x), floats(weight), 1e-5)),
+          4 * rounding(type))
+          << width;
+    }
+  }
+}
+
+// With a norm of what is added or without, and times something or not.
+std::vector<Addend> addends(const mx::array& y) {
+  const auto weight = random_array({y.shape(1)}, 4, mx::float32);
+  return {
+      {.y = y},
+      {.y = y, .scale = 0.22f},
+      {.y = y, .weight = weight, .eps = 1e-6f},
+      {.y = y, .weight = weight, .eps = 1e-6f, .scale = 1.5f}};
+}
+
+// x + addend in plain operations, rounded between them.
+mx::array plain_sum(const mx::array& x, const Addend& addend) {
+  const auto y =
+      addend.weight ? rms_norm(addend.y, *addend.weight, addend.eps) : addend.y;
+  return x + y * mx::array(addend.scale, y.dtype());
+}
+
+TEST(AddNorm, HasTheBitsOfTheOperationsItStandsFor) {
+  for (const auto type : kTypes) {
+    for (const int width : {1, 15, 16, 17, 130}) {
+      const auto x = random_array({5, width}, 1, type);
+      const auto weight = random_array({width}, 3, type);
+      for (const auto& addend : addends(random_array({5, width}, 2, type))) {
+        const auto both = add_rms_norm(x, addend, weight, 1e-5f);
+        const auto sum = plain_sum(x, addend);
+        EXPECT_TRUE(same_bits(both.sum, sum)) << width;
+        EXPECT_TRUE(same_bits(both.normed, rms_norm(sum, weight, 1e-5f)))
+            << width;
+        EXPECT_TRUE(same_bits(add(x, addend), sum)) << width;
+        EXPECT_LT(
+            max_difference(sum, add_reference(x, addend)), 16 * rounding(type));
+      }
+    }
+  }
+}
+
+TEST(AddNorm, RefusesAnAddendOfAnotherShapeOrType) {
+  const auto x = mx::ones({2, 5});
+  EXPECT_ANY_THROW(add(x, Addend{.y = mx::ones({5, 2})}));
+  EXPECT_ANY_THROW(add(x, Addend{.y = mx::ones({2, 5}, mx::float16)}));
+  EXPECT_ANY_THROW(add(x, Addend{.y = x, .weight = mx::ones({4})}));
+  EXPECT_ANY_THROW(add_rms_norm(x, {.y = x}, mx::ones({4}), 1e-5f));
 }
 
 mx::array frequencies(int width) {
@@ -144,6 +223,69 @@ TEST(Rope, GivesATokenTheSameBitsInAnyBatch) {
       EXPECT_TRUE(same_bits(alone, rows(together, i, i + 1)));
     }
   }
+}
+
+// Heads next to each other, heads apart, and a slice of wider heads.
+TEST(RopeHeads, HasTheBitsOfNormAndRope) {
+  const auto positions = ints({0, 3, 500, 7});
+  for (const auto type : kTypes) {
+    for (const auto pairs : {RopePairs::kHalves, RopePairs::kAdjacent}) {
+      const auto q = random_array({4, 3 * 21}, 1, type);
+      const auto wide = random_array({4, 2, 30}, 2, type);
+      const auto k = mx::slice(wide, {0, 0, 5}, {4, 2, 26});
+      const auto weight = random_array({21}, 3, mx::float32);
+      const RopeSettings settings{21, pairs, 1.25f, 1e-6f};
+      const auto both =
+          rope_heads({{q, weight}, {k}}, positions, frequencies(10), settings);
+      const auto normed = mx::reshape(
+          rms_norm(mx::reshape(q, {12, 21}), weight, 1e-6f), {4, 3, 21});
+      EXPECT_TRUE(same_bits(
+          both[0], rope(normed, positions, frequencies(10), pairs, 1.25f)));
+      EXPECT_TRUE(same_bits(
+          both[1],
+          rope(mx::contiguous(k), positions, frequencies(10), pairs, 1.25f)));
+      const auto reference = rope_heads_reference(
+          {{q, weight}, {k}}, positions, frequencies(10), settings);
+      for (int i = 0; i < 2; ++i) {
+        EXPECT_LT(
+            max_difference(both[i], reference[i]),
+            type == mx::float32 ? 1e-3f : 16 * rounding(type));
+      }
+    }
+  }
+}
+
+// Enough rows for several parts.
+TEST(Elementwise, HasTheSameBitsOnAnyNumberOfThreads) {
+  const int tokens = 301;
+  const auto x = random_array({tokens, 260}, 1, mx::bfloat16);
+  const auto y = random_array({tokens, 260}, 2, mx::bfloat16);
+  const auto weight = random_array({260}, 3);
+  std::vector<int32_t> positions(tokens);
+  for (int i = 0; i < tokens; ++i) {
+    positions[i] = 5 * i;
+  }
+  const auto results = [&] {
+    const auto both = add_rms_norm(x, {.y = y}, weight, 1e-5f);
+    auto all = rope_heads(
+        {{x}, {y}}, ints(positions), frequencies(26),
+        {.width = 26, .pairs = RopePairs::kHalves});
+    all.insert(
+        all.end(),
+        {both.sum, both.normed, layer_norm(x, weight, std::nullopt, 1e-5f)});
+    mx::eval(all);
+    return all;
+  };
+  set_kernel_threads(1);
+  const auto alone = results();
+  for (const int threads : {2, 3}) {
+    set_kernel_threads(threads);
+    const auto shared = results();
+    for (size_t i = 0; i < alone.size(); ++i) {
+      EXPECT_TRUE(same_bits(shared[i], alone[i])) << i << " " << threads;
+    }
+  }
+  set_kernel_threads(usable_cores());
 }
 
 TEST(Rope, RefusesMorePairsThanAHeadHas) {

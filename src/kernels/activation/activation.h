@@ -22,11 +22,15 @@ mx::array gated(
 mx::array clipped_swiglu(
     const mx::array& gate, const mx::array& up, float alpha, float limit);
 
+// limit * tanh(x / limit)
+mx::array softcap(const mx::array& x, float limit);
+
 // The same in MLX's own operations.
 mx::array activate_reference(Activation activation, const mx::array& x);
 mx::array gated_reference(
     Activation activation, const mx::array& gate, const mx::array& up);
 mx::array clipped_swiglu_reference(
     const mx::array& gate, const mx::array& up, float alpha, float limit);
+mx::array softcap_reference(const mx::array& x, float limit);
 
 } // namespace parallm

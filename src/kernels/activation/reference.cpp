@@ -48,4 +48,9 @@ mx::array clipped_swiglu_reference(
       gate.dtype());
 }
 
+mx::array softcap_reference(const mx::array& x, float limit) {
+  const auto c = mx::array(limit);
+  return mx::astype(c * mx::tanh(wide(x) / c), x.dtype());
+}
+
 } // namespace parallm

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
+#include "kernels/parts.h"
 
 namespace parallm {
 namespace {
@@ -111,9 +112,18 @@ PARALLM_INLINE void convolve_row(
   }
 }
 
-PARALLM_INLINE void causal_conv_body(const CausalConvArgs& a) {
+// Blocks [first, end) of channels.
+struct ConvPart {
+  const CausalConvArgs& args;
+  size_t first;
+  size_t end;
+};
+
+PARALLM_INLINE void conv_body(const ConvPart& part) {
+  const CausalConvArgs& a = part.args;
   ConvBlock block(a.taps);
-  for (; block.first < a.channels; block.first += kBlock) {
+  for (size_t i = part.first; i < part.end; ++i) {
+    block.first = static_cast<int>(i) * kBlock;
     block.channels = std::min(kBlock, a.channels - block.first);
     load_weights(a, block);
     for (const StateRow& row : a.rows) {
@@ -122,7 +132,16 @@ PARALLM_INLINE void causal_conv_body(const CausalConvArgs& a) {
   }
 }
 
-PARALLM_MULTIVERSION(convolve, causal_conv_body, CausalConvArgs)
+PARALLM_MULTIVERSION(conv_part, conv_body, ConvPart)
+
+void convolve(const CausalConvArgs& a) {
+  const size_t tokens = a.rows.back().first_token + a.rows.back().tokens;
+  in_row_parts(
+      (a.channels + kBlock - 1) / kBlock, kBlock * tokens,
+      [&](size_t first, size_t end) {
+        conv_part({a, first, end});
+      });
+}
 
 // inputs: states, x, weight and, if there is one, bias; outputs: y and the
 // states' own memory

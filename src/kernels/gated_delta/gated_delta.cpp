@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
+#include "kernels/parts.h"
 #include "kernels/softplus.h"
 
 namespace parallm {
@@ -127,17 +128,33 @@ PARALLM_INLINE void delta_row(
   }
 }
 
+// Heads [first, end) of all rows, row after row.
+struct DeltaPart {
+  const DeltaArgs& args;
+  size_t first;
+  size_t end;
+};
+
 // Head by head: a head's state stays in the nearest cache.
-PARALLM_INLINE void delta_body(const DeltaArgs& a) {
+PARALLM_INLINE void delta_body(const DeltaPart& part) {
+  const DeltaArgs& a = part.args;
   DeltaScratch scratch(a.shape);
-  for (const StateRow& row : a.rows) {
-    for (int head = 0; head < a.shape.value_heads; ++head) {
-      delta_row(a, scratch, row, head);
-    }
+  const size_t heads = a.shape.value_heads;
+  for (size_t i = part.first; i < part.end; ++i) {
+    delta_row(a, scratch, a.rows[i / heads], static_cast<int>(i % heads));
   }
 }
 
-PARALLM_MULTIVERSION(delta, delta_body, DeltaArgs)
+PARALLM_MULTIVERSION(delta_part, delta_body, DeltaPart)
+
+void delta(const DeltaArgs& a) {
+  const size_t state = static_cast<size_t>(a.shape.value_dim) * a.shape.key_dim;
+  in_row_parts(
+      a.rows.size() * a.shape.value_heads, state,
+      [&](size_t first, size_t end) {
+        delta_part({a, first, end});
+      });
+}
 
 // inputs: states, qkv, a, b, a_log, dt_bias; outputs: y and the states' own
 // memory

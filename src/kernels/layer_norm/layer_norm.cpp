@@ -1,91 +1,13 @@
 #include "kernels/layer_norm/layer_norm.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "base/check.h"
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
+#include "kernels/layer_norm/layer_rows.h"
+#include "kernels/parts.h"
 
 namespace parallm {
 namespace {
-
-struct Numbers {
-  const void* first = nullptr; // null: absent
-  FloatType type = FloatType::kF32;
-};
-
-struct LayerNormArgs {
-  Numbers x;
-  Numbers weight;
-  Numbers bias;
-  void* out;
-  int rows;
-  int width;
-  float eps;
-};
-
-PARALLM_INLINE void load_or_fill(
-    std::vector<float>& out, const Numbers& from, int width, float absent) {
-  if (from.first == nullptr) {
-    std::fill(out.begin(), out.end(), absent);
-  } else {
-    simd::load_row(from.type, out.data(), from.first, width);
-  }
-}
-
-PARALLM_INLINE float sum_of(const std::vector<float>& row) {
-  simd::Floats sums = {}, v;
-  for (size_t i = 0; i < row.size(); i += simd::kLanes) {
-    std::memcpy(&v, &row[i], sizeof(v));
-    sums += v;
-  }
-  return simd::sum(sums);
-}
-
-PARALLM_INLINE float sum_of_squares(const std::vector<float>& row) {
-  simd::Floats sums = {}, v;
-  for (size_t i = 0; i < row.size(); i += simd::kLanes) {
-    std::memcpy(&v, &row[i], sizeof(v));
-    sums += v * v;
-  }
-  return simd::sum(sums);
-}
-
-// The padding of `row` is 0 and stays so, or it would count as differences.
-PARALLM_INLINE void normalize(std::vector<float>& row, int width, float eps) {
-  const float mean = sum_of(row) / static_cast<float>(width);
-  for (int i = 0; i < width; ++i) {
-    row[i] -= mean;
-  }
-  const float variance = sum_of_squares(row) / static_cast<float>(width);
-  const float scale = 1.0f / std::sqrt(variance + eps);
-  for (int i = 0; i < width; ++i) {
-    row[i] *= scale;
-  }
-}
-
-PARALLM_INLINE void layer_norm_body(const LayerNormArgs& a) {
-  const int padded = simd::round_up(a.width);
-  std::vector<float> weight(padded), bias(padded), row(padded);
-  load_or_fill(weight, a.weight, a.width, 1.0f);
-  load_or_fill(bias, a.bias, a.width, 0.0f);
-  const size_t row_bytes = a.width * float_bytes(a.x.type);
-  for (int r = 0; r < a.rows; ++r) {
-    simd::load_row(
-        a.x.type, row.data(),
-        static_cast<const char*>(a.x.first) + r * row_bytes, a.width);
-    normalize(row, a.width, a.eps);
-    for (int i = 0; i < a.width; ++i) {
-      row[i] = row[i] * weight[i] + bias[i];
-    }
-    store_row(
-        a.x.type, static_cast<char*>(a.out) + r * row_bytes, row.data(),
-        a.width);
-  }
-}
-
-PARALLM_MULTIVERSION(layer_norm_rows, layer_norm_body, LayerNormArgs)
 
 // inputs: x, then the weight and the bias that there are
 class LayerNorm : public CpuPrimitive {
@@ -103,26 +25,28 @@ class LayerNorm : public CpuPrimitive {
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
     allocate(out[0]);
     std::vector<RowMajor> arrays(in.begin(), in.end());
-    encoder(in, out).dispatch([args = args(in, out[0]), options = options_,
+    encoder(in, out).dispatch([rows = rows(in, out[0]), options = options_,
+                               count = in[0].shape(0),
                                arrays = std::move(arrays)]() mutable {
-      args.x.first = arrays[0].data();
-      args.weight.first = options.has_weight ? arrays[1].data() : nullptr;
-      args.bias.first = options.has_bias ? arrays.back().data() : nullptr;
-      layer_norm_rows(args);
+      rows.x.first = arrays[0].data();
+      rows.weight.first = options.has_weight ? arrays[1].data() : nullptr;
+      rows.bias.first = options.has_bias ? arrays.back().data() : nullptr;
+      in_row_parts(count, rows.width, [&](size_t first, size_t end) {
+        layer_rows(rows, first, end);
+      });
     });
   }
 
  private:
-  LayerNormArgs args(const std::vector<mx::array>& in, mx::array& out) const {
+  LayerRows rows(const std::vector<mx::array>& in, mx::array& out) const {
     // What is absent gets a type that nobody reads.
     return {
+        .width = in[0].shape(1),
+        .eps = options_.eps,
         .x = {nullptr, float_type(in[0].dtype())},
         .weight = {nullptr, float_type(in[options_.has_weight].dtype())},
         .bias = {nullptr, float_type(in.back().dtype())},
-        .out = out.data<char>(),
-        .rows = in[0].shape(0),
-        .width = in[0].shape(1),
-        .eps = options_.eps};
+        .out = out.data<char>()};
   }
 
   Options options_;

@@ -1,128 +1,163 @@
 #include "kernels/rope/rope.h"
 
-#include <cmath>
-
 #include "base/check.h"
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
+#include "kernels/parts.h"
+#include "kernels/rope/rope_rows.h"
 
 namespace parallm {
 namespace {
 
-struct RopeArgs {
-  FloatType type;
-  RopePairs pairs;
-  int tokens;
-  int heads;
-  int width;
-  int half; // R / 2, pairs that turn
-  float amplitude;
-  const void* x;
-  const int32_t* positions;
-  const float* frequencies;
-  void* out;
-};
-
-// Cosines and sines of one token's angles, times the amplitude.
-void angles(const RopeArgs& a, int position, float* cosines, float* sines) {
-  for (int i = 0; i < a.half; ++i) {
-    const float angle = static_cast<float>(position) * a.frequencies[i];
-    cosines[i] = std::cos(angle) * a.amplitude;
-    sines[i] = std::sin(angle) * a.amplitude;
-  }
-}
-
-void turn(
-    RopePairs pairs,
-    int half,
-    const float* cosines,
-    const float* sines,
-    float* head) {
-  const bool halves = pairs == RopePairs::kHalves;
-  for (int i = 0; i < half; ++i) {
-    float& first = head[halves ? i : 2 * i];
-    float& second = head[halves ? i + half : 2 * i + 1];
-    const float a = first, b = second;
-    first = a * cosines[i] - b * sines[i];
-    second = a * sines[i] + b * cosines[i];
-  }
-}
-
-void rope_tokens(const RopeArgs& a) {
-  std::vector<float> cosines(a.half), sines(a.half);
-  std::vector<float> head(simd::round_up(a.width));
-  size_t offset = 0;
-  for (int t = 0; t < a.tokens; ++t) {
-    angles(a, a.positions[t], cosines.data(), sines.data());
-    for (int h = 0; h < a.heads; ++h) {
-      simd::load_row(
-          a.type, head.data(), static_cast<const char*>(a.x) + offset, a.width);
-      turn(a.pairs, a.half, cosines.data(), sines.data(), head.data());
-      store_row(
-          a.type, static_cast<char*>(a.out) + offset, head.data(), a.width);
-      offset += a.width * float_bytes(a.type);
-    }
-  }
-}
-
-// inputs: x, positions, frequencies
-class Rope : public CpuPrimitive {
+// Heads as they lie in memory: a slice of a wider array is read in place.
+class HeadsView {
  public:
-  Rope(mx::Stream stream, RopePairs pairs, float amplitude)
-      : CpuPrimitive(stream, "parallm::Rope"),
-        pairs_(pairs),
-        amplitude_(amplitude) {}
+  HeadsView(const mx::array& x, int width)
+      : rows_(x), first_(x.data<char>()), in_place_(x.strides().back() == 1) {
+    const auto item = static_cast<std::ptrdiff_t>(x.itemsize());
+    heads_.heads = static_cast<int>(x.size() / x.shape(0) / width);
+    heads_.head_bytes =
+        item * (in_place_ && x.ndim() == 3 ? x.strides(1) : width);
+    heads_.token_bytes =
+        item * (in_place_ ? x.strides(0) : int64_t{heads_.heads} * width);
+  }
 
-  void eval_cpu(
-      const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
-    allocate(out[0]);
-    RopeArgs args{
-        .type = float_type(in[0].dtype()),
-        .pairs = pairs_,
-        .tokens = in[0].shape(0),
-        .heads = in[0].shape(1),
-        .width = in[0].shape(2),
-        .half = in[2].shape(0),
-        .amplitude = amplitude_,
-        .x = nullptr,
-        .positions = nullptr,
-        .frequencies = nullptr,
-        .out = out[0].data<char>()};
-    encoder(in, out).dispatch([args, x = RowMajor(in[0]),
-                               positions = RowMajor(in[1]),
-                               frequencies = RowMajor(in[2])]() mutable {
-      args.x = x.data();
-      args.positions = static_cast<const int32_t*>(positions.data());
-      args.frequencies = static_cast<const float*>(frequencies.data());
-      rope_tokens(args);
-    });
+  RopeRows::Heads heads() {
+    heads_.x = in_place_ ? first_ : static_cast<const char*>(rows_.data());
+    return heads_;
   }
 
  private:
-  RopePairs pairs_;
-  float amplitude_;
+  RowMajor rows_;
+  const char* first_;
+  bool in_place_;
+  RopeRows::Heads heads_;
 };
 
-// x (T, H, R) -> (T, H, R) in MLX's own operations.
-mx::array turn_all(
-    const mx::array& x,
+// A group once its arrays are evaluated.
+struct GroupMemory {
+  HeadsView heads;
+  std::optional<RowMajor> weight;
+  NormWeight norm; // without its memory
+  char* out;
+
+  RopeRows::Heads rows() {
+    auto rows = heads.heads();
+    rows.out = out;
+    rows.weight = norm;
+    rows.weight.numbers = weight ? weight->data() : nullptr;
+    return rows;
+  }
+};
+
+// inputs: positions, frequencies, then of each group x and, if it has one, the
+// weight; outputs: the groups
+class Rope : public CpuPrimitive {
+ public:
+  Rope(
+      mx::Stream stream,
+      const RopeSettings& settings,
+      std::vector<bool> weighted)
+      : CpuPrimitive(stream, "parallm::Rope"),
+        settings_(settings),
+        weighted_(std::move(weighted)) {}
+
+  void eval_cpu(
+      const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
+    RopeRows rows{
+        .type = float_type(out[0].dtype()),
+        .pairs = settings_.pairs,
+        .width = settings_.width,
+        .half = in[1].shape(0),
+        .amplitude = settings_.amplitude};
+    encoder(in, out).dispatch(
+        [rows, tokens = in[0].shape(0), positions = RowMajor(in[0]),
+         frequencies = RowMajor(in[1]), groups = groups(in, out)]() mutable {
+          rows.positions = static_cast<const int32_t*>(positions.data());
+          rows.frequencies = static_cast<const float*>(frequencies.data());
+          size_t numbers = 0; // of a token
+          for (auto& group : groups) {
+            rows.groups.push_back(group.rows());
+            numbers += rows.groups.back().heads * rows.width;
+          }
+          in_row_parts(tokens, numbers, [&](size_t first, size_t end) {
+            rope_rows(rows, first, end);
+          });
+        });
+  }
+
+ private:
+  std::vector<GroupMemory> groups(
+      const std::vector<mx::array>& in, std::vector<mx::array>& out) const {
+    std::vector<GroupMemory> groups;
+    size_t next = 2;
+    for (size_t i = 0; i < out.size(); ++i) {
+      allocate(out[i]);
+      const mx::array& x = in[next++];
+      const mx::array* weight = weighted_[i] ? &in[next++] : nullptr;
+      groups.push_back(
+          {HeadsView(x, settings_.width),
+           weight ? std::optional<RowMajor>(*weight) : std::nullopt,
+           {nullptr, float_type(weight ? weight->dtype() : x.dtype()),
+            settings_.eps},
+           out[i].data<char>()});
+    }
+    return groups;
+  }
+
+  RopeSettings settings_;
+  std::vector<bool> weighted_;
+};
+
+void check_heads(
+    const RopeHeads& heads,
     const mx::array& positions,
     const mx::array& frequencies,
-    RopePairs pairs) {
-  const int tokens = x.shape(0), heads = x.shape(1), width = x.shape(2);
-  // MLX counts positions along the third axis: each token is a batch of one.
-  const auto turned = mx::fast::rope(
-      mx::reshape(x, {tokens, heads, 1, width}), width,
-      pairs == RopePairs::kAdjacent, std::nullopt, 1.0f, positions,
-      mx::reciprocal(frequencies));
-  return mx::reshape(turned, {tokens, heads, width});
-}
-
-mx::array scaled(const mx::array& x, float factor) {
-  return mx::astype(mx::astype(x, mx::float32) * mx::array(factor), x.dtype());
+    int width) {
+  const mx::array& x = heads.x;
+  const bool whole = x.ndim() == 3 ? x.shape(2) == width
+                                   : x.ndim() == 2 && x.shape(1) % width == 0;
+  PARALLM_CHECK(
+      whole && positions.shape() == mx::Shape{x.shape(0)} &&
+          frequencies.ndim() == 1 && 2 * frequencies.shape(0) <= width &&
+          positions.dtype() == mx::int32 && frequencies.dtype() == mx::float32,
+      "rope of {} tokens, width {}, {} pairs", x.shape(0), x.shape(-1),
+      frequencies.size());
+  PARALLM_CHECK(
+      !heads.weight || heads.weight->shape() == mx::Shape{width},
+      "norm of heads of width {}", width);
 }
 
 } // namespace
+
+std::vector<mx::array> rope_heads(
+    const std::vector<RopeHeads>& groups,
+    const mx::array& positions,
+    const mx::array& frequencies,
+    const RopeSettings& settings) {
+  const auto stream = kernel_stream();
+  if (!on_cpu(stream)) {
+    return rope_heads_reference(groups, positions, frequencies, settings);
+  }
+  std::vector<mx::array> in{positions, frequencies};
+  std::vector<mx::Shape> shapes;
+  std::vector<bool> weighted;
+  for (const auto& group : groups) {
+    check_heads(group, positions, frequencies, settings.width);
+    const int tokens = group.x.shape(0);
+    const int numbers = static_cast<int>(group.x.size() / tokens);
+    in.push_back(group.x);
+    if (group.weight) {
+      in.push_back(*group.weight);
+    }
+    shapes.push_back({tokens, numbers / settings.width, settings.width});
+    weighted.push_back(group.weight.has_value());
+  }
+  return mx::array::make_arrays(
+      std::move(shapes),
+      std::vector<mx::Dtype>(groups.size(), groups[0].x.dtype()),
+      std::make_shared<Rope>(stream, settings, std::move(weighted)), in);
+}
 
 mx::array rope(
     const mx::array& x,
@@ -130,34 +165,9 @@ mx::array rope(
     const mx::array& frequencies,
     RopePairs pairs,
     float amplitude) {
-  const auto stream = kernel_stream();
-  if (!on_cpu(stream)) {
-    return rope_reference(x, positions, frequencies, pairs, amplitude);
-  }
-  PARALLM_CHECK(
-      x.ndim() == 3 && positions.shape() == mx::Shape{x.shape(0)} &&
-          frequencies.ndim() == 1 && 2 * frequencies.shape(0) <= x.shape(2) &&
-          positions.dtype() == mx::int32 && frequencies.dtype() == mx::float32,
-      "rope of {} tokens, width {}, {} pairs", x.shape(0), x.shape(-1),
-      frequencies.size());
-  return mx::array(
-      x.shape(), x.dtype(), std::make_shared<Rope>(stream, pairs, amplitude),
-      {x, positions, frequencies});
-}
-
-mx::array rope_reference(
-    const mx::array& x,
-    const mx::array& positions,
-    const mx::array& frequencies,
-    RopePairs pairs,
-    float amplitude) {
-  const int tokens = x.shape(0), heads = x.shape(1), width = x.shape(2);
-  const int turning = 2 * frequencies.shape(0);
-  const auto first = mx::slice(x, {0, 0, 0}, {tokens, heads, turning});
-  const auto rest = mx::slice(x, {0, 0, turning}, x.shape());
-  const auto turned = turn_all(first, positions, frequencies, pairs);
-  const auto louder = amplitude == 1.0f ? turned : scaled(turned, amplitude);
-  return turning == width ? louder : mx::concatenate({louder, rest}, -1);
+  return rope_heads(
+      {{x}}, positions, frequencies,
+      {.width = x.shape(-1), .pairs = pairs, .amplitude = amplitude})[0];
 }
 
 } // namespace parallm

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
+#include "kernels/parts.h"
 #include "kernels/softplus.h"
 
 namespace parallm {
@@ -104,17 +105,32 @@ PARALLM_INLINE void scan_row(
   }
 }
 
+// Heads [first, end) of all rows, row after row.
+struct ScanPart {
+  const ScanArgs& args;
+  size_t first;
+  size_t end;
+};
+
 // Head by head: a head's state stays in the nearest cache.
-PARALLM_INLINE void scan_body(const ScanArgs& a) {
+PARALLM_INLINE void scan_body(const ScanPart& part) {
+  const ScanArgs& a = part.args;
   ScanScratch scratch(a.shape);
-  for (const StateRow& row : a.rows) {
-    for (int head = 0; head < a.shape.heads; ++head) {
-      scan_row(a, scratch, row, head);
-    }
+  const size_t heads = a.shape.heads;
+  for (size_t i = part.first; i < part.end; ++i) {
+    scan_row(a, scratch, a.rows[i / heads], static_cast<int>(i % heads));
   }
 }
 
-PARALLM_MULTIVERSION(scan, scan_body, ScanArgs)
+PARALLM_MULTIVERSION(scan_part, scan_body, ScanPart)
+
+void scan(const ScanArgs& a) {
+  const size_t state = static_cast<size_t>(a.shape.head_dim) * a.shape.state;
+  in_row_parts(
+      a.rows.size() * a.shape.heads, state, [&](size_t first, size_t end) {
+        scan_part({a, first, end});
+      });
+}
 
 // inputs: states, xbc, dt, a_log, d, dt_bias; outputs: y and the states' own
 // memory

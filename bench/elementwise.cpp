@@ -1,0 +1,117 @@
+// What a decoder layer does beside weights and attention, at the sizes of
+// Qwen3 0.6B: one token (decode), 16, and 512 (prefill).
+//   bench_elementwise [--benchmark_filter=...]
+// Each with what it costs to launch, and as a rate of the bytes that pass.
+#include <benchmark/benchmark.h>
+
+#include "kernels/activation/activation.h"
+#include "kernels/rms_norm/rms_norm.h"
+#include "kernels/rope/rope.h"
+
+namespace parallm {
+namespace {
+
+constexpr int kWidth = 1024, kHeads = 16, kKvHeads = 8, kHeadDim = 128;
+constexpr int kFeedForward = 3072;
+constexpr float kEps = 1e-6f;
+
+mx::array numbers(mx::Shape shape, mx::Dtype type = mx::bfloat16) {
+  auto array = mx::astype(mx::random::normal(std::move(shape)), type);
+  mx::eval(array);
+  return array;
+}
+
+// Work: () -> arrays. All of them pass once, as does what was read.
+template <class Work>
+void measure(benchmark::State& run, size_t read_bytes, const Work& work) {
+  size_t bytes = 0;
+  for (auto _ : run) {
+    const std::vector<mx::array> results = work();
+    mx::eval(results);
+    bytes = read_bytes;
+    for (const auto& result : results) {
+      bytes += result.nbytes();
+    }
+  }
+  run.SetBytesProcessed(static_cast<int64_t>(run.iterations() * bytes));
+}
+
+void add_norm(benchmark::State& run) {
+  const int tokens = static_cast<int>(run.range(0));
+  const auto x = numbers({tokens, kWidth}), y = numbers({tokens, kWidth});
+  const auto weight = numbers({kWidth});
+  measure(run, 2 * x.nbytes(), [&] {
+    const auto both = add_rms_norm(x, {.y = y}, weight, kEps);
+    return std::vector{both.sum, both.normed};
+  });
+}
+
+void add_then_norm(benchmark::State& run) {
+  const int tokens = static_cast<int>(run.range(0));
+  const auto x = numbers({tokens, kWidth}), y = numbers({tokens, kWidth});
+  const auto weight = numbers({kWidth});
+  measure(run, 3 * x.nbytes(), [&] {
+    const auto sum = x + y;
+    return std::vector{sum, rms_norm(sum, weight, kEps)};
+  });
+}
+
+std::vector<float> turns() {
+  std::vector<float> turns;
+  for (int i = 0; i < kHeadDim / 2; ++i) {
+    turns.push_back(std::pow(1e6f, -2.0f * i / kHeadDim));
+  }
+  return turns;
+}
+
+void norm_and_rope(benchmark::State& run) {
+  const int tokens = static_cast<int>(run.range(0));
+  const auto q = numbers({tokens, kHeads * kHeadDim});
+  const auto k = numbers({tokens, kKvHeads * kHeadDim});
+  const auto weight = numbers({kHeadDim});
+  const auto frequencies = mx::array(turns().data(), {kHeadDim / 2});
+  const auto positions = mx::arange(1000, 1000 + tokens, mx::int32);
+  mx::eval(positions);
+  measure(run, q.nbytes() + k.nbytes(), [&] {
+    return rope_heads(
+        {{q, weight}, {k, weight}}, positions, frequencies,
+        {.width = kHeadDim, .eps = kEps});
+  });
+}
+
+void swiglu(benchmark::State& run) {
+  const int tokens = static_cast<int>(run.range(0));
+  const auto gate = numbers({tokens, kFeedForward});
+  const auto up = numbers({tokens, kFeedForward});
+  measure(run, 2 * gate.nbytes(), [&] {
+    return std::vector{gated(Activation::kSilu, gate, up)};
+  });
+}
+
+void gelu(benchmark::State& run) {
+  const int tokens = static_cast<int>(run.range(0));
+  const auto x = numbers({tokens, kFeedForward});
+  measure(run, x.nbytes(), [&] {
+    return std::vector{activate(Activation::kGelu, x)};
+  });
+}
+
+void cap(benchmark::State& run) {
+  const auto x = numbers({1, 256000}, mx::float32);
+  measure(run, x.nbytes(), [&] { return std::vector{softcap(x, 30)}; });
+}
+
+void sizes(benchmark::internal::Benchmark* bench) {
+  bench->UseRealTime()->Unit(benchmark::kMicrosecond);
+  bench->Arg(1)->Arg(16)->Arg(512)->ArgName("tokens");
+}
+
+BENCHMARK(add_norm)->Apply(sizes);
+BENCHMARK(add_then_norm)->Apply(sizes);
+BENCHMARK(norm_and_rope)->Apply(sizes);
+BENCHMARK(swiglu)->Apply(sizes);
+BENCHMARK(gelu)->Apply(sizes);
+BENCHMARK(cap)->UseRealTime()->Unit(benchmark::kMicrosecond);
+
+} // namespace
+} // namespace parallm
