@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Makes random checkpoints of 100 to 500 MB: five families for bench_memory, and what has to be repacked for bench_load.
+Those of about half a GB to measure decode and prefill with, 4 bits in groups of 64, are made where they are named.
 
 Usage: make_random_models.py FOLDER [NAME...]     (with mlx-lm, from anywhere)
 """
@@ -38,12 +39,22 @@ MODELS = {
     "gptq": ("qwen3-gptq", DENSE),
 }
 
+# The widths of Phi-3 mini with 8 of its 32 layers; 64 experts of which a token takes 8, 1.1 billion weights in all.
+LARGER_MODELS = {
+    "phi3-mini-8-layers": ("phi3", FOUR_BITS | {
+        "hidden_size": 3072, "num_hidden_layers": 8, "intermediate_size": 8192, "num_attention_heads": 32,
+        "num_key_value_heads": 32, "vocab_size": 32064,
+        "max_position_embeddings": 4096, "original_max_position_embeddings": 4096}),
+    "moe-64-experts": ("qwen3_moe", FOUR_BITS | WIDE | HEADS | {
+        "num_hidden_layers": 10, "num_experts": 64, "num_experts_per_tok": 8, "moe_intermediate_size": 512}),
+}
+
 
 GGUF_TYPES = ("Q4_K", "Q6_K", "Q8_0")  # NAME.gguf, llamas of the same size
 
 
 def write_golden(folder, name):
-    golden, larger = MODELS[name]
+    golden, larger = (MODELS | LARGER_MODELS)[name]
     small = SMALL_ONES[golden]
     write_checkpoint(folder / name, dataclasses.replace(small, config=small.config | larger, equal=None), 0)
 
@@ -62,7 +73,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [*MODELS, *GGUF_TYPES]
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("names", nargs="*", default=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("names", nargs="*", default=names, metavar="NAME", help=", ".join([*names, *LARGER_MODELS]))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     for name in options.names:
