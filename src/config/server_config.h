@@ -53,7 +53,8 @@ struct EngineSettings {
   std::optional<int> max_batch_tokens{}; // of a step
   bool prefix_cache = true;
   NumericsChoice numerics = NumericsChoice::kAuto;
-  int max_queue = 1024;                      // requests
+  bool cpu_exact = false; // activations of quantised layers stay as they are
+  int max_queue = 1024;   // requests
   std::optional<int64_t> max_queue_tokens{}; // none: 4 times the KV capacity
   Milliseconds stall_timeout{30'000};
 };

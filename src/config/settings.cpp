@@ -138,6 +138,8 @@ constexpr Setting kSettings[] = {
      .help = "keep the blocks of finished prompts for the next one"},
     {.name = "numerics", .group = kEngine, .slot = at<&EngineSettings::numerics>(),
      .help = "invariant: the same bits in any batch"},
+    {.name = "cpu-exact", .group = kEngine, .slot = at<&EngineSettings::cpu_exact>(),
+     .help = "quantised layers on the CPU: float32 activations, instead of 8 bits in groups; slower"},
     {.name = "max-queue", .group = kEngine, .slot = at<&EngineSettings::max_queue>(), .value = "N",
      .help = "waiting requests; beyond: 429", .limits = {1, 1 << 24}},
     {.name = "max-queue-tokens", .group = kEngine, .slot = at<&EngineSettings::max_queue_tokens>(), .value = "TOKENS",

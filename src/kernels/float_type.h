@@ -18,4 +18,10 @@ inline FloatType float_type(mlx::core::Dtype dtype) {
                                        : FloatType::kBF16;
 }
 
+inline mlx::core::Dtype dtype_of(FloatType type) {
+  return type == FloatType::kF32   ? mlx::core::float32
+         : type == FloatType::kF16 ? mlx::core::float16
+                                   : mlx::core::bfloat16;
+}
+
 } // namespace parallm

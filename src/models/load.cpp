@@ -123,8 +123,10 @@ Opened open_file(
 
 Opened open(const fs::path& model, const LoadOptions& options) {
   const auto gguf = find_gguf(model);
-  return gguf ? open_file(read_gguf(*gguf), model, options)
-              : open_folder(model, options);
+  Opened opened = gguf ? open_file(read_gguf(*gguf), model, options)
+                       : open_folder(model, options);
+  opened.checkpoint.use(options.activations);
+  return opened;
 }
 
 // Builds the model without reading a tensor, so that what is counted is what

@@ -21,7 +21,9 @@ struct LoadOptions {
   // eos_token_id is read, and what is wrong with it does not matter.
   bool use_generation_config = true;
   std::filesystem::path adapter{}; // folder of the one for all; empty: none
-  OnProgress on_progress{};        // on the engine thread, while it loads
+  // Of products with packed weights on the CPU; not of an adapter.
+  Activations activations = Activations::kFloat32;
+  OnProgress on_progress{}; // on the engine thread, while it loads
 };
 
 // What a checkpoint folder, or a .gguf in its place, says about itself, read

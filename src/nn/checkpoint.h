@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/linear/panel_weight.h"
 #include "nn/adapter.h"
 #include "nn/safetensors_header.h"
 #include "nn/taken_weight.h"
@@ -97,6 +98,10 @@ class Checkpoint {
   // To which float weights are converted, if they are.
   std::optional<mx::Dtype> dtype() const { return dtype_; }
 
+  // What products with packed weights do to their activations.
+  Activations activations() const { return activations_; }
+  void use(Activations activations) { activations_ = activations; }
+
   // A float tensor.
   mx::array take(const std::string& name, const mx::Shape& shape);
   // A float tensor that stays exact, as float32, whatever the dtype.
@@ -119,6 +124,8 @@ class Checkpoint {
   // to. Gives it back. The others are held instead of `taken`, not beside it.
   mx::array keep(const mx::array& form);
   mx::array keep_instead(const mx::array& taken, const mx::array& form);
+  // Holds it no longer: another form has taken its place.
+  void release(const mx::array& taken) { replace(taken, {}); }
   // Rows next to each other, so many each, in the same memory.
   std::vector<mx::array> keep_split(
       const mx::array& taken, const std::vector<int>& rows);
@@ -149,6 +156,7 @@ class Checkpoint {
 
   std::filesystem::path folder_;
   std::optional<mx::Dtype> dtype_;
+  Activations activations_ = Activations::kFloat32;
   std::shared_ptr<Meter> meter_; // shared with the files, which move it on
   TensorStore weights_;
   std::optional<Adapter> adapter_;

@@ -45,7 +45,9 @@ class Linear {
   LinearWeight product() const;
   mx::array finished(const mx::array& x, const mx::array& product) const;
 
-  bool is_adapted() const { return lora_.has_value(); }
+  bool splits_at(const std::vector<int>& outputs) const {
+    return !lora_ && weight_.splits_at(outputs);
+  }
   // Outputs next to each other, so many each, as layers in the same memory,
   // which the checkpoint keeps instead of this one. For layers that are not
   // adapted.

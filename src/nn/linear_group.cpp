@@ -38,7 +38,7 @@ LinearGroup::LinearGroup(
     const Linear whole(
         checkpoint, member.name, {inputs, total(member.outputs), bias},
         quantization);
-    if (member.outputs.size() == 1 || whole.is_adapted()) {
+    if (member.outputs.size() == 1 || !whole.splits_at(member.outputs)) {
       add(whole, member.outputs);
       continue;
     }

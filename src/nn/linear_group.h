@@ -31,7 +31,7 @@ class LinearGroup {
  private:
   struct Part {
     Linear linear;
-    std::vector<int> outputs; // of layers that are adapted as one, if they are
+    std::vector<int> outputs; // of layers that stay one matrix, if they do
   };
 
   void add(Linear linear, std::vector<int> outputs);

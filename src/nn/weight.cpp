@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "base/check.h"
+#include "kernels/cpu_primitive.h"
+#include "kernels/float_type.h"
 
 namespace parallm {
 namespace {
@@ -36,6 +39,21 @@ mx::array keep_as(
   return array.dtype() == dtype
              ? array
              : checkpoint.keep_instead(array, mx::astype(array, dtype));
+}
+
+// On the CPU its kernels' own form, made once and held instead.
+WeightArrays packed_for_device(
+    Checkpoint& checkpoint, const QuantizedWeight& raw) {
+  if (!on_cpu(kernel_stream())) {
+    return raw;
+  }
+  const PanelWeight weight = pack(raw, checkpoint.activations());
+  checkpoint.keep_instead(raw.packed, weight.panels);
+  checkpoint.release(raw.scales);
+  if (raw.biases) {
+    checkpoint.release(*raw.biases);
+  }
+  return weight;
 }
 
 QuantizedWeight take_affine(
@@ -105,15 +123,24 @@ std::string form(const QuantizedWeight& weight) {
                                            : name_of(weight.mode);
 }
 
-mx::Dtype dtype_of(const WeightArrays& weight, const Checkpoint& checkpoint) {
-  if (const auto* dense = std::get_if<mx::array>(&weight)) {
-    return dense->dtype();
+// Of the numbers that a weight stands for.
+struct NumbersDtype {
+  const Checkpoint& checkpoint;
+
+  mx::Dtype operator()(const mx::array& dense) const { return dense.dtype(); }
+  mx::Dtype operator()(const QuantizedWeight& w) const {
+    return w.mode == QuantMode::kAffine ? w.scales.dtype() : of_bytes();
   }
-  const auto& packed = std::get<QuantizedWeight>(weight);
-  return packed.mode == QuantMode::kAffine
-             ? packed.scales.dtype()
-             : checkpoint.dtype().value_or(kBytesDtype);
-}
+  mx::Dtype operator()(const PanelWeight& w) const {
+    return is_affine(w.layout.form) ? dtype_of(w.layout.scale_type)
+                                    : of_bytes();
+  }
+
+ private:
+  mx::Dtype of_bytes() const {
+    return checkpoint.dtype().value_or(kBytesDtype);
+  }
+};
 
 mx::array wide(const mx::array& array) {
   return mx::astype(array, mx::float32);
@@ -131,6 +158,10 @@ mx::array unpack(const QuantizedWeight& w, mx::Dtype dtype) {
       affine ? std::optional(wide(*w.biases)) : std::nullopt, w.group_size,
       w.bits, name_of(w.mode), std::nullopt, mx::float32);
   return mx::astype(numbers, dtype);
+}
+
+mx::array unpack(const PanelWeight& w, mx::Dtype dtype) {
+  return panel_rows(w, mx::arange(w.layout.outputs, mx::int32), dtype);
 }
 
 // That NAME.weight, or the Hub's NAME_blocks, needs beside itself.
@@ -189,6 +220,28 @@ mx::array rows_of(
       dtype);
 }
 
+mx::array rows_of(const PanelWeight& w, const mx::array& ids, mx::Dtype dtype) {
+  return panel_rows(w, ids, dtype);
+}
+
+std::vector<WeightArrays> split(
+    Checkpoint& checkpoint,
+    const PanelWeight& whole,
+    const std::vector<int>& rows) {
+  std::vector<int> panels;
+  for (const int count : rows) {
+    panels.push_back(count / kPanelOutputs);
+  }
+  std::vector<WeightArrays> parts;
+  for (const auto& array : checkpoint.keep_split(whole.panels, panels)) {
+    PanelWeight part = whole;
+    part.panels = array;
+    part.layout.outputs = rows[parts.size()];
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
 std::vector<WeightArrays> split(
     Checkpoint& checkpoint,
     const mx::array& whole,
@@ -225,12 +278,14 @@ WeightArrays take_weight(
     const Quantization& quantization) {
   const auto spec =
       quantization.spec(name, checkpoint.has(name + ".scales"), shape.back());
-  const WeightArrays weight =
-      spec ? WeightArrays(take_packed(checkpoint, name, shape, *spec))
-           : checkpoint.take(name + ".weight", shape);
-  checkpoint.tell(
-      {name, std::visit([](const auto& w) { return form(w); }, weight)});
-  return weight;
+  if (!spec) {
+    const auto dense = checkpoint.take(name + ".weight", shape);
+    checkpoint.tell({name, form(dense)});
+    return dense;
+  }
+  const auto raw = take_packed(checkpoint, name, shape, *spec);
+  checkpoint.tell({name, form(raw)});
+  return packed_for_device(checkpoint, raw);
 }
 
 size_t count_numbers(
@@ -251,7 +306,7 @@ Weight::Weight(
     int columns,
     const Quantization& quantization)
     : arrays_(take_weight(checkpoint, name, {rows, columns}, quantization)),
-      dtype_(dtype_of(arrays_, checkpoint)) {
+      dtype_(std::visit(NumbersDtype{checkpoint}, arrays_)) {
 }
 
 mx::array Weight::times(
@@ -267,6 +322,12 @@ mx::array Weight::rows(const mx::array& ids) const {
   return std::visit(
       [&](const auto& arrays) { return rows_of(arrays, ids, dtype_); },
       arrays_);
+}
+
+bool Weight::splits_at(const std::vector<int>& rows) const {
+  return !std::holds_alternative<PanelWeight>(arrays_) ||
+         std::ranges::all_of(
+             rows, [](int count) { return count % kPanelOutputs == 0; });
 }
 
 std::vector<Weight> Weight::split(

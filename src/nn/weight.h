@@ -55,7 +55,9 @@ class Weight {
   mx::array unpacked() const;
 
   // Rows next to each other, so many each, as weights in the same memory, which
-  // the checkpoint keeps instead of this one.
+  // the checkpoint keeps instead of this one. Where it can be cut: panels of
+  // the CPU's kernels stay whole.
+  bool splits_at(const std::vector<int>& rows) const;
   std::vector<Weight> split(
       Checkpoint& checkpoint, const std::vector<int>& rows) const;
 

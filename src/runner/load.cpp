@@ -38,7 +38,9 @@ LoadOptions load_options(const RunnerOptions& options) {
   return {
       .dtype = dtype_of(options.dtype),
       .use_generation_config = options.use_generation_config,
-      .adapter = options.adapter};
+      .adapter = options.adapter,
+      .activations = options.exact_activations ? Activations::kFloat32
+                                               : Activations::kInt8};
 }
 
 // A line of the log every few seconds, for whoever waits.

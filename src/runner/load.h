@@ -24,6 +24,7 @@ struct RunnerOptions {
   DeviceKind device = DeviceKind::kAuto;   // auto: the CPU, in this version
   NumberType dtype = NumberType::kAuto;    // auto: as the checkpoint says
   NumberType kv_dtype = NumberType::kAuto; // auto: f32 for f32, else bf16
+  bool exact_activations = false;          // of products with packed weights
   int block_tokens = 16;
   int max_sequences = 64;             // rows of a step
   int max_step_tokens = 2048;         // of a step

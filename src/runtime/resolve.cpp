@@ -174,6 +174,7 @@ RunnerOptions runner_options(
       .device = device_kind(config.engine.device),
       .dtype = number_type(config.model.dtype),
       .kv_dtype = number_type(config.model.kv_cache_dtype),
+      .exact_activations = config.engine.cpu_exact,
       .block_tokens = config.engine.block_size,
       .max_sequences = step_rows(config),
       .max_step_tokens = step_tokens(config),
@@ -289,7 +290,8 @@ ModelCard model_card(
   card.system_fingerprint = system_fingerprint(
       config.model.path, config.model.lora_path,
       fmt::format(
-          "{} {} {} {} {} {}", kVersion, card.numerics, card.weight_version,
+          "{} {} {} {} {} {} {}", kVersion, card.numerics,
+          config.engine.cpu_exact, card.weight_version,
           word_of(config.engine.device), word_of(config.model.dtype),
           word_of(config.model.kv_cache_dtype)));
   return card;

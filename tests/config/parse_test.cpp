@@ -45,6 +45,7 @@ TEST_F(ConfigTest, StoresEachSettingInItsOwnPlace) {
     max_batch_tokens = 77
     prefix_cache = false
     numerics = "invariant"
+    cpu_exact = true
     max_queue = 12
     max_queue_tokens = 5000000000
     stall_timeout = 7
@@ -89,6 +90,7 @@ TEST_F(ConfigTest, StoresEachSettingInItsOwnPlace) {
   EXPECT_EQ(c.engine.max_batch_tokens, 77);
   EXPECT_FALSE(c.engine.prefix_cache);
   EXPECT_EQ(c.engine.numerics, NumericsChoice::kInvariant);
+  EXPECT_TRUE(c.engine.cpu_exact);
   EXPECT_EQ(c.engine.max_queue, 12);
   EXPECT_EQ(c.engine.max_queue_tokens, 5'000'000'000);
   EXPECT_EQ(c.engine.stall_timeout, Milliseconds(7000));

@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/linear/product.h"
+#include "kernels/kernel_pool.h"
+#include "kernels/usable_cores.h"
 #include "tests/support/packed_weights.h"
 
 namespace parallm {
@@ -122,52 +123,46 @@ TEST(Linear, GivesARowTheSameBitsInAnyBatch) {
   }
 }
 
-std::vector<float> run(ProductArgs args) {
-  std::vector<float> out(static_cast<size_t>(args.rows) * args.outputs);
-  args.out = out.data();
-  product(args);
-  return out;
-}
-
-WeightForm form_of(const PackedForm& form) {
-  for (const auto f :
-       {WeightForm::kAffine2, WeightForm::kAffine3, WeightForm::kAffine4,
-        WeightForm::kAffine5, WeightForm::kAffine6, WeightForm::kAffine8}) {
-    if (form.mode == QuantMode::kAffine && form_bits(f) == form.bits) {
-      return f;
-    }
-  }
-  return form.mode == QuantMode::kMxfp4   ? WeightForm::kMxfp4
-         : form.mode == QuantMode::kNvfp4 ? WeightForm::kNvfp4
-                                          : WeightForm::kMxfp8;
-}
-
-TEST(Linear, AgreesOnEveryInstructionSet) {
-  const auto x = random_floats(7 * 128, 1);
+// 0.6 % is what rounding normal numbers to 8 bits costs.
+TEST(Linear, RoundsActivationsWhereItIsToldTo) {
+  const auto x = random_array({5, 256}, 1, mx::bfloat16);
   for (const auto& form : packed_forms()) {
-    auto w = quantized(random_array({21, 128}, 7), form);
-    mx::eval(w.packed, w.scales);
-    ProductArgs args;
-    args.x = x.data();
-    args.rows = 7;
-    args.inputs = 128;
-    args.outputs = args.end_output = 21;
-    args.form = form_of(form);
-    args.weight = w.packed.data<uint32_t>();
-    args.scales = w.scales.data<char>();
-    if (w.biases) {
-      w.biases->eval();
-      args.biases = w.biases->data<char>();
-    }
-    args.group_size = form.group_size;
-    use_instruction_set(InstructionSet::kBaseline);
-    const auto plain = run(args);
-    for (const auto set : host_instruction_sets()) {
-      use_instruction_set(set);
-      EXPECT_LT(max_difference(run(args), plain), 1e-4f)
-          << text(form) << " " << name_of(set);
-    }
+    const auto w = quantized(random_array({70, 256}, 7), form);
+    const auto exact = linear(x, w, std::nullopt, mx::float32);
+    const auto rounded =
+        linear(x, pack(w, Activations::kInt8), std::nullopt, mx::float32);
+    const auto size = mx::sqrt(mx::mean(mx::square(exact)));
+    auto error = mx::sqrt(mx::mean(mx::square(rounded - exact))) / size;
+    const float relative = error.item<float>();
+    EXPECT_LT(relative, 0.011f) << text(form);
+    EXPECT_EQ(relative == 0, form.mode == QuantMode::kMxfp8) << text(form);
   }
+}
+
+TEST(Linear, GivesARoundedRowTheSameBitsInAnyBatch) {
+  const auto x = random_array({64, 256}, 3, mx::bfloat16);
+  for (const auto& form : packed_forms()) {
+    expect_rows_alone_as_in_a_batch(
+        x,
+        pack(quantized(random_array({35, 256}, 7), form), Activations::kInt8));
+  }
+}
+
+TEST(Linear, GivesTheSameBitsOnAnyNumberOfThreads) {
+  const auto x = random_array({64, 256}, 3, mx::bfloat16);
+  const auto dense = random_array({67, 256}, 2);
+  const auto packed =
+      pack(affine(67, 256, 4, 64, mx::float16), Activations::kInt8);
+  set_kernel_threads(1);
+  const auto one = linear_group(x, {{dense}, {packed}}, mx::float32);
+  mx::eval(one);
+  for (const int threads : {2, 3, 7}) {
+    set_kernel_threads(threads);
+    const auto many = linear_group(x, {{dense}, {packed}}, mx::float32);
+    EXPECT_TRUE(same_bits(many[0], one[0]) && same_bits(many[1], one[1]))
+        << threads;
+  }
+  set_kernel_threads(usable_cores());
 }
 
 } // namespace

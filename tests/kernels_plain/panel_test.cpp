@@ -169,8 +169,11 @@ std::vector<float> multiply(
     from.push_back(&x[i * inputs]);
     to.push_back(&out[i * outputs]);
   }
-  const ActivationTiles tiles(
+  ActivationTiles tiles(
       {from, FloatType::kF32, inputs}, weight.layout.group_size, kernels);
+  for (size_t i = 0; i < tiles.tiles().size(); ++i) {
+    tiles.fill(static_cast<int>(i));
+  }
   const PanelProduct product{weight, &tiles, to.data()};
   for (int panel = 0; panel < weight.layout.panels(); ++panel) {
     multiply_panel(product, panel);

@@ -1,86 +1,34 @@
 #include "kernels/experts/expert_linear.h"
 
-#include <algorithm>
-
 #include "base/check.h"
 #include "kernels/experts/expert_groups.h"
-#include "kernels/float_type.h"
+#include "kernels/linear/strided_rows.h"
 #include "kernels/linear/weight_operands.h"
 
 namespace parallm {
 namespace {
 
-// Rows of an array of floats, one behind the other.
-struct Rows {
-  const char* first;
-  FloatType type;
-  int width;
-  int sharers; // rows of the output that one of these serves
-
-  const void* of(int row) const {
-    return first +
-           static_cast<size_t>(row / sharers) * width * float_bytes(type);
-  }
+// The rows of each expert that has any, and where its products go.
+struct Visits {
+  std::vector<const void*> x;
+  std::vector<void*> out;
 };
 
-struct Output {
-  char* first;
-  FloatType type;
-  int width;
-
-  size_t row_bytes() const { return width * float_bytes(type); }
-  char* row(int row) const { return first + row * row_bytes(); }
-};
-
-// A block of an expert's rows at a time: gathered, multiplied, put back.
-class BlockProduct {
- public:
-  BlockProduct(const Rows& x, const Output& out)
-      : x_(x),
-        out_(out),
-        padded_(simd::round_up(x.width)),
-        wide_(static_cast<size_t>(kProductRowBlock) * padded_),
-        results_(kProductRowBlock * out.row_bytes()) {}
-
-  void run(ProductArgs weight, std::span<const int> rows) {
-    for (size_t i = 0; i < rows.size(); ++i) {
-      simd::load_row(x_.type, &wide_[i * padded_], x_.of(rows[i]), x_.width);
-    }
-    weight.x = wide_.data();
-    weight.rows = static_cast<int>(rows.size());
-    weight.out = results_.data();
-    weight.out_type = out_.type;
-    product(weight);
-    for (size_t i = 0; i < rows.size(); ++i) {
-      std::memcpy(
-          out_.row(rows[i]), &results_[i * out_.row_bytes()], out_.row_bytes());
+// sharers: rows of the output that one of x serves
+std::vector<Visits> visits_of(
+    const ExpertGroups& groups,
+    int experts,
+    const std::vector<const void*>& x,
+    const std::vector<void*>& out,
+    int sharers) {
+  std::vector<Visits> visits(experts);
+  for (int expert = 0; expert < experts; ++expert) {
+    for (const int row : groups.rows(expert)) {
+      visits[expert].x.push_back(x[row / sharers]);
+      visits[expert].out.push_back(out[row]);
     }
   }
-
- private:
-  Rows x_;
-  Output out_;
-  int padded_;
-  std::vector<float> wide_;   // (block, K padded)
-  std::vector<char> results_; // (block, N)
-};
-
-void multiply(
-    const Rows& x,
-    std::span<const int32_t> ids,
-    WeightView& weight,
-    const Output& out) {
-  const ExpertGroups groups(ids, weight.matrices());
-  BlockProduct block(x, out);
-  for (int expert = 0; expert < weight.matrices(); ++expert) {
-    const auto rows = groups.rows(expert);
-    for (size_t at = 0; at < rows.size(); at += kProductRowBlock) {
-      block.run(
-          weight.matrix(expert),
-          rows.subspan(
-              at, std::min<size_t>(kProductRowBlock, rows.size() - at)));
-    }
-  }
+  return visits;
 }
 
 // inputs: x, ids, then the weight's
@@ -92,20 +40,27 @@ class ExpertLinear : public CpuPrimitive {
   void eval_cpu(
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
     allocate(out[0]);
-    Rows rows{
-        .first = nullptr,
-        .type = float_type(in[0].dtype()),
-        .width = in[0].shape(-1),
-        .sharers = in[0].ndim() == 2 ? in[1].shape(1) : 1};
-    const Output output{
-        out[0].data<char>(), float_type(out[0].dtype()), out[0].shape(-1)};
-    encoder(in, out).dispatch([rows, output, count = in[1].size(),
-                               x = RowMajor(in[0]), ids = RowMajor(in[1]),
-                               weight = WeightView(layout_, in, 2)]() mutable {
-      rows.first = static_cast<const char*>(x.data());
-      multiply(
-          rows, {static_cast<const int32_t*>(ids.data()), count}, weight,
-          output);
+    encoder(in, out).dispatch([x = RowMajor(in[0]), x_rows = StridedRows(in[0]),
+                               ids = RowMajor(in[1]), count = in[1].size(),
+                               sharers = in[0].ndim() == 2 ? in[1].shape(1) : 1,
+                               weight = WeightView(layout_, in, 2),
+                               out_rows = StridedRows(out[0])]() mutable {
+      const ExpertGroups groups(
+          {static_cast<const int32_t*>(ids.data()), count}, weight.matrices());
+      const auto visits = visits_of(
+          groups, weight.matrices(), x_rows.of(x.data()), out_rows.rows(),
+          sharers);
+      ProductBatch batch;
+      for (int expert = 0; expert < weight.matrices(); ++expert) {
+        if (!visits[expert].x.empty()) {
+          weight.add_to(
+              batch, expert,
+              {{visits[expert].x, x_rows.type(), x_rows.width()},
+               visits[expert].out.data(),
+               out_rows.type()});
+        }
+      }
+      batch.run();
     });
   }
 
@@ -117,8 +72,8 @@ void expect_fitting(
     const mx::array& x, const mx::array& ids, const WeightOperands& weight) {
   const auto& first = weight.arrays[0];
   PARALLM_CHECK(
-      first.ndim() == 3 && x.shape(-1) == weight_inputs(weight),
-      "expert product of {} by {}", x.shape(-1), weight_inputs(weight));
+      first.ndim() == 3 && x.shape(-1) == weight.inputs,
+      "expert product of {} by {}", x.shape(-1), weight.inputs);
   PARALLM_CHECK(
       ids.ndim() == 2 && ids.dtype() == mx::int32 &&
           (x.ndim() == 2 || (x.ndim() == 3 && x.shape(1) == ids.shape(1))) &&
@@ -136,7 +91,7 @@ mx::array launch(
   std::vector<mx::array> inputs{x, ids};
   inputs.insert(inputs.end(), weight.arrays.begin(), weight.arrays.end());
   return mx::array(
-      mx::Shape{ids.shape(0), ids.shape(1), weight.arrays[0].shape(1)}, out,
+      mx::Shape{ids.shape(0), ids.shape(1), weight.outputs}, out,
       std::make_shared<ExpertLinear>(stream, weight.layout), std::move(inputs));
 }
 
@@ -183,6 +138,15 @@ mx::array expert_linear(
   return on_cpu(stream)
              ? launch(stream, x, ids, weight_operands(weight, bias), out)
              : expert_linear_reference(x, ids, weight, bias, out);
+}
+
+mx::array expert_linear(
+    const mx::array& x,
+    const mx::array& ids,
+    const PanelWeight& weight,
+    const std::optional<mx::array>& bias,
+    mx::Dtype out) {
+  return launch(kernel_stream(), x, ids, weight_operands(weight, bias), out);
 }
 
 mx::array expert_linear_reference(

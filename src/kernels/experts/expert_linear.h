@@ -29,6 +29,12 @@ mx::array expert_linear(
     const QuantizedWeight& weight,
     const std::optional<mx::array>& bias,
     mx::Dtype out);
+mx::array expert_linear(
+    const mx::array& x,
+    const mx::array& ids,
+    const PanelWeight& weight,
+    const std::optional<mx::array>& bias,
+    mx::Dtype out);
 
 // The same in MLX's own operations, in float32: for devices without a kernel,
 // and for tests. Not the same bits.

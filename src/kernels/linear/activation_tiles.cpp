@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "kernels/kernel_pool.h"
-
 namespace parallm {
 namespace {
 
@@ -152,31 +150,33 @@ int tile_rows_for(const TileKernels& kernels, int rows) {
 
 ActivationTiles::ActivationTiles(
     const FloatRows& x, int group_size, const TileKernels& kernels)
-    : kernels_(kernels) {
-  cut(static_cast<int>(x.rows.size()), x.inputs, group_size);
-  const auto fill = kernels.form == TileForm::kInt8 ? fill_int8 : fill_float;
-  kernel_pool().run(static_cast<int>(tiles_.size()), [&](int i) {
-    const Tile& tile = tiles_[i];
-    fill(
-        {&x.rows[tile.first], tile.rows, tile.tile_rows, x.type, x.inputs,
-         group_size, const_cast<uint8_t*>(tile.memory)});
-  });
+    : x_(x), group_size_(group_size), kernels_(kernels) {
+  cut();
 }
 
-void ActivationTiles::cut(int rows, int inputs, int group_size) {
+void ActivationTiles::cut() {
+  const int rows = static_cast<int>(x_.rows.size());
   std::vector<size_t> places;
   size_t bytes = 0;
   for (int first = 0; first < rows;) {
     const int tile_rows = tile_rows_for(kernels_, rows - first);
     tiles_.push_back({first, std::min(tile_rows, rows - first), tile_rows});
     places.push_back(bytes);
-    bytes += tile_bytes(kernels_.form, tile_rows, inputs, group_size);
+    bytes += tile_bytes(kernels_.form, tile_rows, x_.inputs, group_size_);
     first += tile_rows;
   }
   memory_.resize(bytes);
   for (size_t i = 0; i < tiles_.size(); ++i) {
     tiles_[i].memory = memory_.data() + places[i];
   }
+}
+
+void ActivationTiles::fill(int i) {
+  const Tile& tile = tiles_[i];
+  const FillArgs args{
+      &x_.rows[tile.first], tile.rows,  tile.tile_rows, x_.type, x_.inputs,
+      group_size_,          tile.memory};
+  kernels_.form == TileForm::kInt8 ? fill_int8(args) : fill_float(args);
 }
 
 } // namespace parallm

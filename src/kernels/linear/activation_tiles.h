@@ -12,30 +12,42 @@ struct FloatRows {
   std::span<const void* const> rows;
   FloatType type = FloatType::kF32;
   int inputs = 0;
+
+  bool operator==(const FloatRows& other) const {
+    return rows.data() == other.rows.data() && rows.size() == other.rows.size();
+  }
 };
 
 // Rows made ready for the tile kernels: cut into tiles, the last one filled up
-// with zeros. Made by the threads of the kernel pool, then constant. No MLX
-// here.
+// with zeros. Constant once each tile is filled, on any thread. No MLX here.
 class ActivationTiles {
  public:
+  // The rows must stay until the tiles are filled.
   ActivationTiles(
       const FloatRows& x, int group_size, const TileKernels& kernels);
+
+  void fill(int tile);
 
   // Tile i: rows [first, first + rows) of x, in a tile of `tile_rows`.
   struct Tile {
     int first = 0;
     int rows = 0;
     int tile_rows = 0;
-    const uint8_t* memory = nullptr;
+    uint8_t* memory = nullptr;
   };
 
   const std::vector<Tile>& tiles() const { return tiles_; }
   const TileKernels& kernels() const { return kernels_; }
+  bool is_of(
+      const FloatRows& x, int group_size, const TileKernels& kernels) const {
+    return x == x_ && group_size == group_size_ && &kernels == &kernels_;
+  }
 
  private:
-  void cut(int rows, int inputs, int group_size);
+  void cut();
 
+  FloatRows x_;
+  int group_size_;
   const TileKernels& kernels_;
   std::vector<Tile> tiles_;
   std::vector<uint8_t> memory_;

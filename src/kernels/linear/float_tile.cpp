@@ -1,4 +1,4 @@
-#include "kernels/linear/packed_row.h"
+#include "kernels/linear/packed_numbers.h"
 #include "kernels/linear/panel_codes.h"
 #include "kernels/linear/tile.h"
 

@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "kernels/linear/packed_row.h"
+#include "kernels/linear/packed_numbers.h"
 
 #pragma GCC push_options
 #pragma GCC target( \

@@ -1,7 +1,7 @@
 #include <cstring>
 
 #include "kernels/linear/int8_sets.h"
-#include "kernels/linear/packed_row.h"
+#include "kernels/linear/packed_numbers.h"
 
 #include "kernels/linear/int8_kernel.h"
 

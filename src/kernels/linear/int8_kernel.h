@@ -1,5 +1,13 @@
-// The body of an TileFunction. A file for one instruction set includes what
-// this needs, then says the set, then includes this, so that nothing else is
+#pragma once
+
+#include <cstring>
+
+#include "kernels/linear/packed_numbers.h"
+#include "kernels/linear/panel_codes.h"
+#include "kernels/linear/tile.h"
+
+// The body of a TileFunction. A file for one instruction set includes what is
+// above, then says the set, then includes this, so that nothing else is
 // compiled for it.
 //
 // Isa is what differs:
@@ -10,10 +18,6 @@
 //   look_up(table, codes)       for each byte, below 16, that of the table
 //   add_product(sum, a, b)      rounded once
 //   widen(type, from)           so many floats
-#pragma once
-
-#include "kernels/linear/panel_codes.h"
-
 namespace parallm {
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "kernels/linear/packed_row.h"
+#include "kernels/linear/packed_numbers.h"
 
 #include "kernels/linear/int8_kernel.h"
 #include "kernels/linear/int8_neon.h"

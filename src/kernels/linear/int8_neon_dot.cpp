@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "kernels/linear/packed_row.h"
+#include "kernels/linear/packed_numbers.h"
 
 PARALLM_BEGIN_TARGET("arch=armv8.2-a+dotprod", "dotprod")
 

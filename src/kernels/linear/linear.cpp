@@ -1,45 +1,18 @@
 #include "kernels/linear/linear.h"
 
+#include <deque>
+
 #include "base/check.h"
-#include "kernels/float_type.h"
+#include "kernels/linear/strided_rows.h"
 #include "kernels/linear/weight_operands.h"
 
 namespace parallm {
 namespace {
 
-// Rows of x as float32, padded with zeros: themselves if they are that already.
-class WideRows {
- public:
-  WideRows(FloatType type, const void* x, int rows, int inputs)
-      : rows_(static_cast<const float*>(x)) {
-    const int padded = simd::round_up(inputs);
-    if (type == FloatType::kF32 && padded == inputs) {
-      return;
-    }
-    copy_.resize(static_cast<size_t>(rows) * padded);
-    const size_t row_bytes = inputs * float_bytes(type);
-    for (int row = 0; row < rows; ++row) {
-      simd::load_row(
-          type, copy_.data() + static_cast<size_t>(row) * padded,
-          static_cast<const char*>(x) + row * row_bytes, inputs);
-    }
-    rows_ = copy_.data();
-  }
-  WideRows(const WideRows&) = delete;
-  WideRows& operator=(const WideRows&) = delete;
-
-  const float* data() const { return rows_; }
-
- private:
-  const float* rows_;
-  std::vector<float> copy_{};
-};
-
 // One weight of several, and where its product goes.
 struct Product {
   WeightView weight;
-  char* y;
-  FloatType y_type;
+  StridedRows out;
 };
 
 // inputs: x, then those of each weight; outputs: a product of each
@@ -56,22 +29,20 @@ class Linear : public CpuPrimitive {
       allocate(out[i]);
       const WeightView weight(layouts_[i], in, first);
       first += weight.arrays();
-      products.push_back(
-          {weight, out[i].data<char>(), float_type(out[i].dtype())});
+      products.push_back({weight, StridedRows(out[i])});
     }
-    encoder(in, out).dispatch([x = RowMajor(in[0]),
-                               x_type = float_type(in[0].dtype()),
-                               rows = in[0].shape(0), inputs = in[0].shape(1),
+    encoder(in, out).dispatch([x = RowMajor(in[0]), rows = StridedRows(in[0]),
                                products = std::move(products)]() mutable {
-      const WideRows wide(x_type, x.data(), rows, inputs);
-      for (auto& each : products) {
-        ProductArgs args = each.weight.matrix(0);
-        args.x = wide.data();
-        args.rows = rows;
-        args.out = each.y;
-        args.out_type = each.y_type;
-        product(args);
+      const auto from = rows.of(x.data());
+      ProductBatch batch;
+      std::deque<std::vector<void*>> to;
+      for (auto& [weight, out] : products) {
+        to.push_back(out.rows());
+        weight.add_to(
+            batch, 0,
+            {{from, rows.type(), rows.width()}, to.back().data(), out.type()});
       }
+      batch.run();
     });
   }
 
@@ -82,8 +53,8 @@ class Linear : public CpuPrimitive {
 void expect_fit(const mx::array& x, const WeightOperands& weight) {
   PARALLM_CHECK(
       x.ndim() == 2 && weight.arrays[0].ndim() == 2 &&
-          x.shape(1) == weight_inputs(weight) && !weight.layout.globally_scaled,
-      "linear of {} by {}", x.shape(-1), weight_inputs(weight));
+          x.shape(1) == weight.inputs && !weight.layout.globally_scaled,
+      "linear of {} by {}", x.shape(-1), weight.inputs);
 }
 
 std::vector<mx::array> launch(
@@ -98,7 +69,7 @@ std::vector<mx::array> launch(
     expect_fit(x, weight);
     inputs.insert(inputs.end(), weight.arrays.begin(), weight.arrays.end());
     layouts.push_back(weight.layout);
-    shapes.push_back({x.shape(0), weight.arrays[0].shape(0)});
+    shapes.push_back({x.shape(0), weight.outputs});
   }
   return mx::array::make_arrays(
       std::move(shapes), std::vector<mx::Dtype>(weights.size(), out),
@@ -114,17 +85,25 @@ mx::array with_bias(
   return mx::astype(bias ? y + wide(*bias) : y, out);
 }
 
+mx::array reference(
+    const mx::array& x, const LinearWeight& weight, mx::Dtype out) {
+  if (const auto* dense = std::get_if<mx::array>(&weight.weight)) {
+    return linear_reference(x, *dense, weight.bias, out);
+  }
+  const auto* packed = std::get_if<QuantizedWeight>(&weight.weight);
+  PARALLM_CHECK(
+      packed != nullptr, "panels of {} outputs",
+      std::get<PanelWeight>(weight.weight).layout.outputs);
+  return linear_reference(x, *packed, weight.bias, out);
+}
+
 std::vector<mx::array> references(
     const mx::array& x,
     const std::vector<LinearWeight>& weights,
     mx::Dtype out) {
   std::vector<mx::array> results;
-  for (const auto& [weight, bias] : weights) {
-    results.push_back(std::visit(
-        [&](const auto& arrays) {
-          return linear_reference(x, arrays, bias, out);
-        },
-        weight));
+  for (const auto& weight : weights) {
+    results.push_back(reference(x, weight, out));
   }
   return results;
 }
@@ -142,6 +121,14 @@ mx::array linear(
 mx::array linear(
     const mx::array& x,
     const QuantizedWeight& weight,
+    const std::optional<mx::array>& bias,
+    mx::Dtype out) {
+  return linear_group(x, {{weight, bias}}, out)[0];
+}
+
+mx::array linear(
+    const mx::array& x,
+    const PanelWeight& weight,
     const std::optional<mx::array>& bias,
     mx::Dtype out) {
   return linear_group(x, {{weight, bias}}, out)[0];

@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "kernels/linear/packed_row.h"
+#include "kernels/linear/packed_numbers.h"
 #include "kernels/linear/panel.h"
 
 namespace parallm {

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "kernels/dot_tile.h"
-#include "kernels/linear/packed_row.h"
 
 namespace parallm {
 namespace {
@@ -13,114 +12,98 @@ using namespace simd;
 
 constexpr int kColumns = 4; // outputs computed together
 
-PARALLM_INLINE PackedRow packed_row(const ProductArgs& a, int n) {
-  const size_t groups = a.inputs / a.group_size;
-  const size_t scale_bytes = is_affine(a.form) ? float_bytes(a.scale_type) : 1;
-  const size_t scales_at = n * groups * scale_bytes;
-  return {
-      static_cast<const uint8_t*>(a.weight) +
-          static_cast<size_t>(n) * a.inputs * form_bits(a.form) / 8,
-      static_cast<const char*>(a.scales) + scales_at,
-      is_affine(a.form) ? static_cast<const char*>(a.biases) + scales_at
-                        : nullptr,
-      a.scale_type, a.scale_factor};
-}
+// Rows of x that stay in the cache; guessed. The weight is widened once for
+// each block of so many.
+constexpr int kRowBlock = 32;
 
-template <WeightForm kForm>
-PARALLM_INLINE void dequantise_row(
-    const ProductArgs& a, int n, float* scratch) {
-  dequantise_row<kForm>(scratch, packed_row(a, n), a.inputs, a.group_size);
+struct Range {
+  const DenseProduct& product;
+  int first; // output
+  int end;
+};
+
+PARALLM_INLINE FloatType type_of(WeightForm form) {
+  switch (form) {
+    case WeightForm::kF32:
+      return FloatType::kF32;
+    case WeightForm::kF16:
+      return FloatType::kF16;
+    default:
+      return FloatType::kBF16;
+  }
 }
 
 // Row n of the weight as float32; in `scratch`, unless it is that already.
 PARALLM_INLINE const float* weight_row(
-    const ProductArgs& a, int n, float* scratch) {
-  const size_t offset = static_cast<size_t>(n) * a.inputs;
-  const auto* bytes = static_cast<const char*>(a.weight);
-  switch (a.form) {
-    case WeightForm::kF32:
-      if (a.inputs % kLanes == 0) {
-        return reinterpret_cast<const float*>(bytes) + offset;
-      }
-      load_row<FloatType::kF32>(scratch, bytes + offset * 4, a.inputs);
-      break;
-    case WeightForm::kF16:
-      load_row<FloatType::kF16>(scratch, bytes + offset * 2, a.inputs);
-      break;
-    case WeightForm::kBF16:
-      load_row<FloatType::kBF16>(scratch, bytes + offset * 2, a.inputs);
-      break;
-    case WeightForm::kAffine2:
-      dequantise_row<WeightForm::kAffine2>(a, n, scratch);
-      break;
-    case WeightForm::kAffine3:
-      dequantise_row<WeightForm::kAffine3>(a, n, scratch);
-      break;
-    case WeightForm::kAffine4:
-      dequantise_row<WeightForm::kAffine4>(a, n, scratch);
-      break;
-    case WeightForm::kAffine5:
-      dequantise_row<WeightForm::kAffine5>(a, n, scratch);
-      break;
-    case WeightForm::kAffine6:
-      dequantise_row<WeightForm::kAffine6>(a, n, scratch);
-      break;
-    case WeightForm::kAffine8:
-      dequantise_row<WeightForm::kAffine8>(a, n, scratch);
-      break;
-    case WeightForm::kMxfp4:
-      dequantise_row<WeightForm::kMxfp4>(a, n, scratch);
-      break;
-    case WeightForm::kNvfp4:
-      dequantise_row<WeightForm::kNvfp4>(a, n, scratch);
-      break;
-    case WeightForm::kMxfp8:
-      dequantise_row<WeightForm::kMxfp8>(a, n, scratch);
-      break;
+    const DenseMatrix& w, int n, float* scratch) {
+  const FloatType type = type_of(w.form);
+  const auto* row = static_cast<const char*>(w.weight) +
+                    static_cast<size_t>(n) * w.inputs * float_bytes(type);
+  if (type == FloatType::kF32 && w.inputs % kLanes == 0) {
+    return reinterpret_cast<const float*>(row);
   }
+  load_row(type, scratch, row, w.inputs);
   return scratch;
 }
 
 // One row of a finished block: adds the bias, rounds, stores.
 PARALLM_INLINE void finish_row(
-    const ProductArgs& a, float* sums, int row, int first, int columns) {
-  if (a.bias) {
+    const DenseProduct& p, float* sums, int row, int first, int columns) {
+  const DenseMatrix& w = p.weight;
+  if (w.bias != nullptr) {
     for (int n = 0; n < columns; ++n) {
-      sums[n] += at(a.bias_type, a.bias, first + n);
+      sums[n] += load_one(w.bias_type, w.bias, first + n);
     }
   }
-  const size_t offset = static_cast<size_t>(row) * a.outputs + first;
   store_row(
-      a.out_type, static_cast<char*>(a.out) + offset * float_bytes(a.out_type),
-      sums, columns);
+      p.out_type,
+      static_cast<char*>(p.out[row]) + first * float_bytes(p.out_type), sums,
+      columns);
 }
 
-PARALLM_INLINE void product_body(const ProductArgs& a) {
-  const int padded = round_up(a.inputs);
+// A few outputs of a block of rows.
+PARALLM_INLINE void multiply_columns(
+    const DenseProduct& p,
+    const float* const (&weights)[kColumns],
+    int row,
+    int first,
+    int columns) {
+  const int padded = round_up(p.weight.inputs);
+  const int rows = std::min(kRowBlock, p.rows - row);
+  float block[kRowBlock * kColumns];
+  dot_rows(
+      p.x + static_cast<size_t>(row) * padded, rows, padded, weights, columns,
+      block, kColumns);
+  for (int m = 0; m < rows; ++m) {
+    finish_row(p, block + m * kColumns, row + m, first, columns);
+  }
+}
+
+PARALLM_INLINE void multiply_body(const Range& range) {
+  const DenseProduct& p = range.product;
+  const int padded = round_up(p.weight.inputs);
   std::vector<float> scratch(static_cast<size_t>(kColumns) * padded);
-  float block[kProductRowBlock * kColumns];
-  for (int row = 0; row < a.rows; row += kProductRowBlock) {
-    const int rows = std::min(kProductRowBlock, a.rows - row);
-    for (int first = a.first_output; first < a.end_output; first += kColumns) {
-      const int columns = std::min(kColumns, a.end_output - first);
-      const float* weights[kColumns];
-      for (int n = 0; n < kColumns; ++n) {
-        weights[n] = n < columns
-                         ? weight_row(a, first + n, scratch.data() + n * padded)
-                         : weights[0];
-      }
-      dot_rows(
-          a.x + static_cast<size_t>(row) * padded, rows, padded, weights,
-          columns, block, kColumns);
-      for (int m = 0; m < rows; ++m) {
-        finish_row(a, block + m * kColumns, row + m, first, columns);
-      }
+  for (int first = range.first; first < range.end; first += kColumns) {
+    const int columns = std::min(kColumns, range.end - first);
+    const float* weights[kColumns];
+    for (int n = 0; n < kColumns; ++n) {
+      weights[n] =
+          n < columns
+              ? weight_row(p.weight, first + n, scratch.data() + n * padded)
+              : weights[0];
+    }
+    for (int row = 0; row < p.rows; row += kRowBlock) {
+      multiply_columns(p, weights, row, first, columns);
     }
   }
 }
+
+PARALLM_MULTIVERSION(multiply_range, multiply_body, Range)
 
 } // namespace
 
-PARALLM_MULTIVERSION(product, product_body, ProductArgs)
+void multiply_dense(const DenseProduct& product, int first, int end) {
+  multiply_range({product, first, end});
+}
 
 } // namespace parallm

@@ -4,7 +4,7 @@
 
 #include "kernels/floats.h"
 
-// The arithmetic of `linear` on plain memory. No MLX here.
+// Forms of weights, and products with dense ones. No MLX here.
 // Plain values and functions without state: any thread.
 namespace parallm {
 
@@ -37,32 +37,26 @@ constexpr bool is_packed(WeightForm form) {
   return form >= WeightForm::kAffine2;
 }
 
-// Rows of x that stay in the cache; guessed. The weight is unpacked once for
-// each block of so many, so that more rows in a call gain nothing.
-inline constexpr int kProductRowBlock = 32;
-
-struct ProductArgs {
-  const float* x = nullptr; // (rows, round_up(inputs)), padded with zeros
-  int rows = 0;
-  int inputs = 0;
-  int first_output = 0; // outputs [first_output, end_output) are computed
-  int end_output = 0;
-  int outputs = 0;
+// A dense matrix (outputs, inputs).
+struct DenseMatrix {
   WeightForm form = WeightForm::kF32;
-  const void* weight = nullptr; // (outputs, inputs) of the form
-  // (outputs, inputs / group_size), packed forms only: of scale_type if affine,
-  // else a byte each
-  const void* scales = nullptr;
-  const void* biases = nullptr; // likewise, affine only
-  FloatType scale_type = FloatType::kF32;
-  float scale_factor = 1; // of every scale, nvfp4 only
-  int group_size = 0;
+  int inputs = 0;
+  int outputs = 0;
+  const void* weight = nullptr;
   const void* bias = nullptr; // (outputs) or none
   FloatType bias_type = FloatType::kF32;
-  void* out = nullptr; // (rows, outputs)
+};
+
+struct DenseProduct {
+  DenseMatrix weight;
+  const float* x = nullptr; // (rows, round_up(inputs)), padded with zeros
+  int rows = 0;
+  void* const* out = nullptr; // for each row of x: its outputs
   FloatType out_type = FloatType::kF32;
 };
 
-void product(const ProductArgs& args);
+// Outputs [first, end) of all rows. Sums in an order that does not depend on
+// rows or range.
+void multiply_dense(const DenseProduct& product, int first, int end);
 
 } // namespace parallm

@@ -18,51 +18,9 @@ WeightForm dense_form(mx::Dtype dtype) {
   return WeightForm::kBF16;
 }
 
-WeightForm affine_form(int bits) {
-  for (const auto form :
-       {WeightForm::kAffine2, WeightForm::kAffine3, WeightForm::kAffine4,
-        WeightForm::kAffine5, WeightForm::kAffine6, WeightForm::kAffine8}) {
-    if (form_bits(form) == bits) {
-      return form;
-    }
-  }
-  throw CheckFailed(fmt::format("affine weights of {} bits", bits));
-}
-
-WeightForm packed_form(const QuantizedWeight& weight) {
-  switch (weight.mode) {
-    case QuantMode::kAffine:
-      return affine_form(weight.bits);
-    case QuantMode::kMxfp4:
-      return WeightForm::kMxfp4;
-    case QuantMode::kNvfp4:
-      return WeightForm::kNvfp4;
-    case QuantMode::kMxfp8:
-      break;
-  }
-  return WeightForm::kMxfp8;
-}
-
-void expect_consistent(const QuantizedWeight& w) {
-  const bool affine = w.mode == QuantMode::kAffine;
-  PARALLM_CHECK(
-      w.biases.has_value() == affine &&
-          (affine ? w.biases->dtype() == w.scales.dtype()
-                  : w.scales.dtype() == mx::uint8) &&
-          (!w.global_scale || (w.mode == QuantMode::kNvfp4 &&
-                               w.global_scale->dtype() == mx::float32)),
-      "{} weight of unfit parts", name_of(w.mode));
-  PARALLM_CHECK(
-      w.bits == form_bits(packed_form(w)) && w.group_size % simd::kLanes == 0 &&
-          w.packed.shape(-1) * 32 == w.scales.shape(-1) * w.group_size * w.bits,
-      "{} weight of {} words, {} groups", name_of(w.mode), w.packed.shape(-1),
-      w.scales.shape(-1));
-}
-
 // See WeightOperands.
 size_t count_arrays(const WeightLayout& layout) {
-  return size_t{1} + is_packed(layout.form) + is_affine(layout.form) +
-         layout.globally_scaled + layout.biased;
+  return size_t{1} + layout.globally_scaled + layout.biased;
 }
 
 } // namespace
@@ -70,7 +28,10 @@ size_t count_arrays(const WeightLayout& layout) {
 WeightOperands weight_operands(
     const mx::array& weight, const std::optional<mx::array>& bias) {
   WeightOperands result{
-      {dense_form(weight.dtype()), 0, false, bias.has_value()}, {weight}};
+      {.form = dense_form(weight.dtype()), .biased = bias.has_value()},
+      {weight},
+      weight.shape(-1),
+      weight.shape(-2)};
   if (bias) {
     result.arrays.push_back(*bias);
   }
@@ -78,13 +39,15 @@ WeightOperands weight_operands(
 }
 
 WeightOperands weight_operands(
-    const QuantizedWeight& weight, const std::optional<mx::array>& bias) {
-  expect_consistent(weight);
+    const PanelWeight& weight, const std::optional<mx::array>& bias) {
+  const PanelLayout& layout = weight.layout;
   WeightOperands result{
-      {packed_form(weight), weight.group_size, weight.global_scale.has_value(),
+      {layout.form, layout, weight.activations, weight.global_scale.has_value(),
        bias.has_value()},
-      {weight.packed, weight.scales}};
-  for (const auto& part : {weight.biases, weight.global_scale, bias}) {
+      {weight.panels},
+      layout.inputs,
+      layout.outputs};
+  for (const auto& part : {weight.global_scale, bias}) {
     if (part) {
       result.arrays.push_back(*part);
     }
@@ -92,56 +55,62 @@ WeightOperands weight_operands(
   return result;
 }
 
-int weight_inputs(const WeightOperands& operands) {
-  const auto& weight = operands.arrays[0];
-  return static_cast<int>(
-      weight.shape(-1) * weight.itemsize() * 8 /
-      form_bits(operands.layout.form));
+WeightOperands weight_operands(
+    const QuantizedWeight& weight, const std::optional<mx::array>& bias) {
+  return weight_operands(pack(weight, Activations::kFloat32), bias);
 }
 
 WeightView::WeightView(
     const WeightLayout& layout, const std::vector<mx::array>& in, size_t first)
     : layout_(layout),
-      matrices_(in[first].ndim() == 3 ? in[first].shape(0) : 1) {
+      matrices_(in[first].ndim() == 3 ? in[first].shape(0) : 1),
+      inputs_(
+          is_packed(layout.form) ? layout.panels.inputs : in[first].shape(-1)),
+      outputs_(
+          is_packed(layout.form) ? layout.panels.outputs
+                                 : in[first].shape(-2)) {
   const size_t end = first + count_arrays(layout);
   for (size_t i = first; i < end; ++i) {
     parts_.push_back({RowMajor(in[i]), in[i].nbytes() / matrices_});
   }
-  sizes_.inputs = weight_inputs({layout, {in[first]}});
-  sizes_.outputs = sizes_.end_output = in[first].shape(-2);
-  sizes_.form = layout.form;
-  sizes_.group_size = layout.group_size;
-  if (is_affine(layout.form)) {
-    sizes_.scale_type = float_type(in[first + 1].dtype());
-  }
   if (layout.biased) {
-    sizes_.bias_type = float_type(in[end - 1].dtype());
+    bias_type_ = float_type(in[end - 1].dtype());
   }
 }
 
-const void* WeightView::at(size_t part, int index) {
+const void* WeightView::at(size_t part, int matrix) {
   return static_cast<const char*>(parts_[part].memory.data()) +
-         parts_[part].matrix_bytes * index;
+         parts_[part].matrix_bytes * matrix;
 }
 
-ProductArgs WeightView::matrix(int index) {
-  ProductArgs args = sizes_;
-  size_t part = 0;
-  args.weight = at(part++, index);
-  if (is_packed(layout_.form)) {
-    args.scales = at(part++, index);
+const void* WeightView::bias(int matrix) {
+  return layout_.biased ? at(parts_.size() - 1, matrix) : nullptr;
+}
+
+PanelMatrix WeightView::panels(int matrix) {
+  const float factor =
+      layout_.globally_scaled
+          ? *static_cast<const float*>(at(1, matrix)) / kGlobalScaleUnit
+          : 1.0f;
+  return {
+      layout_.panels, static_cast<const uint8_t*>(at(0, matrix)), factor,
+      bias(matrix), bias_type_};
+}
+
+DenseMatrix WeightView::dense(int matrix) {
+  return {layout_.form,  inputs_,      outputs_,
+          at(0, matrix), bias(matrix), bias_type_};
+}
+
+void WeightView::add_to(
+    ProductBatch& batch, int matrix, const ProductRows& rows) {
+  if (!is_packed(layout_.form)) {
+    batch.add(dense(matrix), rows);
+    return;
   }
-  if (is_affine(layout_.form)) {
-    args.biases = at(part++, index);
-  }
-  if (layout_.globally_scaled) {
-    args.scale_factor =
-        *static_cast<const float*>(at(part++, index)) / kGlobalScaleUnit;
-  }
-  if (layout_.biased) {
-    args.bias = at(part, index);
-  }
-  return args;
+  const bool rounded = layout_.activations == Activations::kInt8 &&
+                       has_int8_kernel(layout_.form);
+  batch.add(panels(matrix), rounded ? TileForm::kInt8 : TileForm::kFloat, rows);
 }
 
 } // namespace parallm

@@ -8,17 +8,10 @@
 #include "kernels/floats.h"
 #include "kernels/linear/product.h"
 
-// A row of a packed weight as float32, the numbers that mx::dequantize makes
-// of it. Codes are a stream of bits, low bits first. No MLX here; any thread.
+// What codes and scales of packed weights stand for: the numbers that
+// mx::dequantize makes of them. Codes are a stream of bits, low bits first. No
+// MLX here; any thread.
 namespace parallm::simd {
-
-struct PackedRow {
-  const uint8_t* codes;
-  const void* scales; // one a group
-  const void* biases; // affine only
-  FloatType scale_type;
-  float scale_factor;
-};
 
 // Number i of an array of floats. A float16 is widened as in `load`.
 PARALLM_INLINE float at(FloatType type, const void* from, int i) {
@@ -138,54 +131,6 @@ PARALLM_INLINE float e8m0(uint8_t code) {
   float value;
   std::memcpy(&value, &bits, sizeof(value));
   return value;
-}
-
-template <WeightForm kForm>
-PARALLM_INLINE float scale_of(const PackedRow& row, int group) {
-  if constexpr (is_affine(kForm)) {
-    return at(row.scale_type, row.scales, group);
-  } else {
-    const uint8_t code = static_cast<const uint8_t*>(row.scales)[group];
-    return kForm == WeightForm::kNvfp4 ? kE4m3[code] * row.scale_factor
-                                       : e8m0(code);
-  }
-}
-
-// 16 numbers of a group.
-template <WeightForm kForm>
-PARALLM_INLINE void dequantise(
-    Floats& out, const uint8_t* from, float scale, float bias) {
-  Words codes;
-  unpack<form_bits(kForm)>(codes, from);
-  if constexpr (is_affine(kForm)) {
-    out = __builtin_convertvector(codes, Floats);
-    out = out * scale + bias;
-  } else if constexpr (kForm == WeightForm::kMxfp8) {
-    load_e4m3(out, codes);
-    out = out * scale;
-  } else {
-    twice_e2m1(out, codes);
-    out = out * (0.5f * scale);
-  }
-}
-
-// Groups are whole, and of a multiple of 16 inputs.
-template <WeightForm kForm>
-PARALLM_INLINE void dequantise_row(
-    float* out, const PackedRow& row, int inputs, int group_size) {
-  for (int group = 0; group < inputs / group_size; ++group) {
-    const float scale = scale_of<kForm>(row, group);
-    const float bias =
-        is_affine(kForm) ? at(row.scale_type, row.biases, group) : 0;
-    for (int i = group * group_size; i < (group + 1) * group_size;
-         i += kLanes) {
-      Floats w;
-      dequantise<kForm>(
-          w, row.codes + static_cast<size_t>(i) * form_bits(kForm) / 8, scale,
-          bias);
-      std::memcpy(out + i, &w, sizeof(w));
-    }
-  }
 }
 
 } // namespace parallm::simd
