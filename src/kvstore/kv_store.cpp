@@ -7,6 +7,7 @@
 #include "kernels/allocation.h"
 #include "kernels/kv_write/kv_write.h"
 #include "kernels/kv_write/stored_rows.h"
+#include "kernels/zero_pages.h"
 
 namespace parallm {
 
@@ -86,8 +87,7 @@ void KvStore::make_pools() {
 }
 
 KvStore::Pool KvStore::make_pool(const mx::Shape& shape, mx::Dtype dtype) {
-  auto pool = mx::zeros(shape, dtype);
-  mx::eval(pool);
+  const auto pool = zero_pages(shape, dtype);
   return {pool, pool};
 }
 

@@ -30,8 +30,8 @@ size_t kv_bytes_per_block(const KvGeometry& geometry);
 size_t state_bytes(const KvGeometry& geometry);
 
 // What all sequences have stored: keys and values, one pool pair a layer, and
-// states. Allocated once and written in place, never copied, where there is a
-// kernel for it. Engine thread only.
+// states. Allocated once, filled page by page, and written in place, never
+// copied, where there is a kernel for it. Engine thread only.
 class KvStore {
  public:
   // Throws StartError(kExitNoMemory) with the numbers if the system refuses

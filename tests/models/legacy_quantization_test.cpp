@@ -283,7 +283,7 @@ TEST_F(LegacyQuantization, KeepsGptqsOneGroupOfAllInputsPacked) {
   repack_legacy(checkpoint, read);
   const Weight weight(checkpoint, "w", kOutputs, 256, read);
   checkpoint.finish();
-  EXPECT_EQ(std::get<QuantizedWeight>(weight.arrays()).group_size, 128);
+  EXPECT_EQ(std::get<PanelWeight>(weight.arrays()).layout.group_size, 128);
   EXPECT_EQ(floats(weight.unpacked()), expected);
 }
 

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <mlx/mlx.h>
+
+namespace parallm {
+
+namespace mx = mlx::core;
+
+// An evaluated array of zeros that takes memory page by page as it is written
+// to, not before, where the device can read such memory; else MLX's own zeros.
+// Kernels of ours may write to it in place; MLX never does. Throws
+// std::bad_alloc if the system refuses. Engine thread only.
+mx::array zero_pages(const mx::Shape& shape, mx::Dtype dtype);
+
+} // namespace parallm
