@@ -12,4 +12,7 @@ namespace mx = mlx::core;
 // std::bad_alloc if the system refuses. Engine thread only.
 mx::array zero_pages(const mx::Shape& shape, mx::Dtype dtype);
 
+// Such memory for a primitive's output that is kept and read again and again.
+void allocate_pages(mx::array& out);
+
 } // namespace parallm

