@@ -1,13 +1,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <mlx/mlx.h>
+
 #include <boost/json.hpp>
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <sstream>
+#include <unordered_map>
 
 #include "runner/load.h"
 #include "tests/runner/engine_harness.h"
+#include "tests/support/temporary_folder.h"
 
 // A real trained model against the answers of another implementation
 // (llama2.c), through the real engine.
@@ -15,11 +20,19 @@ namespace parallm {
 namespace {
 
 namespace json = boost::json;
+namespace mx = mlx::core;
+
+using test::TemporaryFolder;
 
 const std::string kModels = PARALLM_SHARED_DATA "/models/";
 
 std::vector<TokenId> ids_of(const json::value& list) {
   return json::value_to<std::vector<TokenId>>(list);
+}
+
+std::string read(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 class Goldens : public testing::Test {
@@ -38,12 +51,19 @@ class Goldens : public testing::Test {
     return goldens_.at(key).as_array();
   }
 
-  Answers run(
+  static Answers run(
       std::vector<GenerateRequest> requests,
       int chunk_tokens,
       NumberType kv_dtype = NumberType::kAuto) {
-    const RunnerOptions wish{
-        .path = kModels + "stories260k", .kv_dtype = kv_dtype};
+    return run(
+        std::move(requests), chunk_tokens,
+        RunnerOptions{.path = kModels + "stories260k", .kv_dtype = kv_dtype});
+  }
+
+  static Answers run(
+      std::vector<GenerateRequest> requests,
+      int chunk_tokens,
+      const RunnerOptions& wish) {
     const CheckpointSummary summary = inspect_checkpoint(wish);
     EngineOptions options;
     options.limits.max_positions = summary.geometry.max_positions;
@@ -75,6 +95,45 @@ class Goldens : public testing::Test {
       nll -= token.logprob;
     }
     return nll;
+  }
+
+  // The same model, its matrices packed to so many bits.
+  void write_packed(const TemporaryFolder& folder, int bits) {
+    auto config = json::parse(read(kModels + "stories260k/config.json"));
+    config.as_object()["quantization"] =
+        json::object{{"group_size", 64}, {"bits", bits}};
+    folder.write("config.json", json::serialize(config));
+    std::unordered_map<std::string, mx::array> packed;
+    for (const auto& [name, tensor] :
+         mx::load_safetensors(kModels + "stories260k/model.safetensors")
+             .first) {
+      if (tensor.ndim() != 2) {
+        packed.emplace(name, tensor);
+        continue;
+      }
+      const auto parts = mx::quantize(tensor, 64, bits);
+      const auto module = name.substr(0, name.size() - strlen("weight"));
+      packed.emplace(name, parts[0]);
+      packed.emplace(module + "scales", parts[1]);
+      packed.emplace(module + "biases", parts[2]);
+    }
+    mx::save_safetensors(
+        (folder.path() / "model.safetensors").string(), packed);
+  }
+
+  // Of all tokens of the stories, the likeliest told with each.
+  std::vector<TokenLogprobs> scores(const RunnerOptions& wish) {
+    auto requests = stories();
+    for (auto& request : requests) {
+      request.sampling.prompt_logprobs = 1;
+    }
+    std::vector<TokenLogprobs> all;
+    for (const auto& [who, answer] : run(requests, 100, wish)) {
+      all.insert(
+          all.end(), answer.prompt_logprobs.begin(),
+          answer.prompt_logprobs.end());
+    }
+    return all;
   }
 
   // A token, on average.
@@ -128,6 +187,35 @@ TEST_F(Goldens, StoriesAreNearlyAsLikelyWithKeysAndValuesOfInt8) {
   RecordProperty("perplexity_int8", std::to_string(std::exp(bytes)));
   EXPECT_NEAR(std::exp(bytes - floats), 1.0, 0.005)
       << std::exp(floats) << " becomes " << std::exp(bytes);
+}
+
+// In weights of 8 and of 4 bits.
+TEST_F(Goldens, StoriesAreNearlyAsLikelyWithActivationsOfInt8) {
+  for (const int bits : {8, 4}) {
+    const TemporaryFolder folder;
+    write_packed(folder, bits);
+    RunnerOptions wish{.path = folder.path(), .exact_activations = true};
+    const auto exact = scores(wish);
+    wish.exact_activations = false;
+    const auto rounded = scores(wish);
+    ASSERT_EQ(exact.size(), rounded.size());
+    ASSERT_GT(exact.size(), 500u);
+    double difference = 0;
+    int same = 0;
+    for (size_t i = 0; i < exact.size(); ++i) {
+      difference += exact[i].logprob - rounded[i].logprob;
+      same += exact[i].top[0].id == rounded[i].top[0].id ? 1 : 0;
+    }
+    const auto count = static_cast<double>(exact.size());
+    EXPECT_NE(difference, 0);
+    EXPECT_NEAR(std::exp(difference / count), 1.0, 0.005) << bits << " bits";
+    EXPECT_GE(same / count, 0.98) << bits << " bits";
+    RecordProperty(
+        fmt::format("perplexity_ratio_{}_bits", bits),
+        std::to_string(std::exp(difference / count)));
+    RecordProperty(
+        fmt::format("same_choice_{}_bits", bits), std::to_string(same / count));
+  }
 }
 
 } // namespace
