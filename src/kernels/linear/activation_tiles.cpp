@@ -19,7 +19,6 @@ struct FillArgs {
   uint8_t* out;
 };
 
-using Integers = int32_t __attribute__((vector_size(64), aligned(4)));
 using SignedBytes = int8_t __attribute__((vector_size(16), aligned(1)));
 
 // The largest magnitude; a NaN is larger than any number, so that it is found.
@@ -43,12 +42,12 @@ PARALLM_INLINE float largest(const float* x, int count) {
 // To the nearest whole number, ties to even: the adder rounds what lies below
 // its last bit.
 PARALLM_INLINE void round_to_bytes(
-    SignedBytes& out, Integers& sum, const Floats& x, float factor) {
+    SignedBytes& out, Words& sum, const Floats& x, float factor) {
   constexpr float kRounder = 0x1.8p23f;
   const Floats moved = x * factor + kRounder;
-  Integers whole;
+  Words whole; // less than 0 it wraps around, as does what is not finite
   bit_cast(whole, moved);
-  whole -= 0x4b400000; // of kRounder
+  whole -= 0x4b400000u; // of kRounder
   sum += whole;
   out = __builtin_convertvector(whole, SignedBytes);
 }
@@ -61,7 +60,7 @@ PARALLM_INLINE void fill_int8_group(
   constexpr float kNothing = 0x1p-120f;
   const float most = largest(x, a.group_size);
   const float factor = most < kNothing ? 0 : 127 / most;
-  Integers sum = {};
+  Words sum = {};
   for (int i = 0; i < a.group_size; i += kLanes) {
     Floats v;
     std::memcpy(&v, x + i, sizeof(v));
@@ -74,12 +73,12 @@ PARALLM_INLINE void fill_int8_group(
           kStepInputs);
     }
   }
-  int total = 0;
+  uint32_t total = 0;
   for (int i = 0; i < kLanes; ++i) {
     total += sum[i];
   }
   const float scale = most < kNothing ? 0 : most / 127;
-  const float scaled = scale * static_cast<float>(total);
+  const float scaled = scale * static_cast<float>(static_cast<int32_t>(total));
   uint8_t* scales = group + a.tile_rows * a.group_size;
   std::memcpy(scales + row * sizeof(float), &scale, sizeof(scale));
   std::memcpy(

@@ -23,11 +23,11 @@ PARALLM_INLINE void exp_below(Floats& out, const Floats& x) {
   Floats series;
   polynomial(series, r, kSeries);
   const Floats power = r * r * series + r + 1.0f;
-  Ints bits, powers;
+  Words bits, powers;
   bit_cast(bits, power);
   bit_cast(powers, shifted);
   bits += powers << 23; // what kWhole leaves above is shifted out
-  bits = x < kLeast ? Ints{} : bits;
+  bits = x < kLeast ? Words{} : bits;
   bit_cast(out, bits);
 }
 
