@@ -86,7 +86,7 @@ mx::array zero_pages(const mx::Shape& shape, mx::Dtype dtype) {
 }
 
 void allocate_pages(mx::array& out) {
-  auto memory = mapped(out.nbytes());
+  auto memory = out.nbytes() < kLargePage ? std::nullopt : mapped(out.nbytes());
   if (memory) {
     out.set_data(std::move(*memory));
   } else {

@@ -12,7 +12,8 @@ namespace mx = mlx::core;
 // std::bad_alloc if the system refuses. Engine thread only.
 mx::array zero_pages(const mx::Shape& shape, mx::Dtype dtype);
 
-// Such memory for a primitive's output that is kept and read again and again.
+// Such memory for a primitive's output that is kept and read again and again,
+// if it is large; MLX does not count it among its own.
 void allocate_pages(mx::array& out);
 
 } // namespace parallm

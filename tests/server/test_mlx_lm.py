@@ -28,7 +28,7 @@ def pair(request):
                                    adapter_path=adapter)
     model.set_dtype(mx.float32)
     flags = ["--lora-path", adapter] if adapter else []
-    running = Server("--dtype", "f32", *flags, model=BUILTIN)
+    running = Server("--dtype", "f32", "--cpu-exact", *flags, model=BUILTIN)
     running.asked = TALK if adapter else TALK + MORE
     yield running, (model, tokenizer)
     assert running.stop() == 0
