@@ -26,7 +26,7 @@ bool has_size_in_front() {
 } // namespace
 
 // On the CPU the size is 0, which lets operations share such a buffer however
-// little of it they read: nothing is held in vain, as it is a file's pages.
+// little of it they read: it is a file's pages, or lives as long as the model.
 // Elsewhere (Metal) the allocator says itself whether it can.
 std::optional<mx::allocator::Buffer> alien_buffer(void* memory, size_t bytes) {
   if (has_size_in_front()) {

@@ -44,18 +44,25 @@ std::mutex& process_mutex() {
 } // namespace
 
 KernelPool::KernelPool(int threads) {
-  for (int i = 1; i < threads; ++i) {
-    workers_.push_back(start_thread("kernel", [this] { work(); }));
+  try {
+    for (int i = 1; i < threads; ++i) {
+      workers_.push_back(start_thread("kernel", [this] { work(); }));
+    }
+  } catch (...) { // the system refuses one: the others must end
+    stop();
+    throw;
   }
 }
 
 KernelPool::~KernelPool() {
+  stop();
+}
+
+void KernelPool::stop() {
   stopping_.store(true);
   round_.fetch_add(1);
   round_.notify_all();
-  for (auto& worker : workers_) {
-    worker.join();
-  }
+  workers_.clear(); // joins them
 }
 
 void KernelPool::run(const Job& job) {
@@ -136,7 +143,6 @@ void set_kernel_threads(int threads) {
   const std::lock_guard lock(process_mutex());
   auto& pool = process_pool();
   if (!pool || pool->threads() != threads) {
-    pool.reset();
     pool = std::make_unique<KernelPool>(threads);
   }
 }

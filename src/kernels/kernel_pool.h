@@ -42,6 +42,7 @@ class KernelPool {
     int tasks = 0;
   };
 
+  void stop();
   void run(const Job& job);
   bool take_task();
   void call_task(int i);

@@ -12,8 +12,9 @@ namespace mx = mlx::core;
 // std::bad_alloc if the system refuses. Engine thread only.
 mx::array zero_pages(const mx::Shape& shape, mx::Dtype dtype);
 
-// Such memory for a primitive's output that is kept and read again and again,
-// if it is large; MLX does not count it among its own.
+// Memory in large pages for a primitive's output that is kept and read from end
+// to end again and again; MLX does not count it among its own. What is small is
+// MLX's.
 void allocate_pages(mx::array& out);
 
 } // namespace parallm

@@ -150,7 +150,7 @@ TEST(PanelRows, AreWhatMlxUnpacksToTheLastBitOfFloat32) {
   }
 }
 
-TEST(PackedRow, ReadsOneScaleAsARowOfThemIsRead) {
+TEST(PackedNumbers, ReadsOneScaleAsARowOfThemIsRead) {
   std::vector<uint16_t> patterns(1 << 16);
   std::iota(patterns.begin(), patterns.end(), uint16_t{0});
   for (const auto type : {FloatType::kF16, FloatType::kBF16}) {
