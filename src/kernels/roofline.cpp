@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kMiB = size_t{1} << 20;
 constexpr size_t kHugePage = 2 * kMiB;
 // A thread reads its piece as so many streams, each with its own place in the
-// prefetchers. Measured: 1, 2 and 4 are alike, 8 are slower.
+// prefetchers. Guessed.
 constexpr size_t kPiece = 2 * kMiB;
 constexpr int kStreams = 4;
 // About half a millisecond: whoever comes late costs no more than that.
