@@ -5,6 +5,7 @@
 #include <benchmark/benchmark.h>
 
 #include "kernels/activation/activation.h"
+#include "kernels/expert_choice/expert_choice.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/rope/rope.h"
 
@@ -96,6 +97,24 @@ void gelu(benchmark::State& run) {
   });
 }
 
+// 8 of 64 experts, and what the plain operations of that cost.
+void choice(benchmark::State& run, decltype(choose_experts) choose) {
+  const int tokens = static_cast<int>(run.range(0));
+  const auto gates = numbers({tokens, 64}, mx::float32);
+  measure(run, gates.nbytes(), [&] {
+    const auto choice = choose(gates, std::nullopt, 8, {.normalize = true});
+    return std::vector{choice.experts, choice.shares};
+  });
+}
+
+void expert_choice(benchmark::State& run) {
+  choice(run, choose_experts);
+}
+
+void expert_choice_by_operations(benchmark::State& run) {
+  choice(run, choose_experts_reference);
+}
+
 void cap(benchmark::State& run) {
   const auto x = numbers({1, 256000}, mx::float32);
   measure(run, x.nbytes(), [&] { return std::vector{softcap(x, 30)}; });
@@ -111,6 +130,8 @@ BENCHMARK(add_then_norm)->Apply(sizes);
 BENCHMARK(norm_and_rope)->Apply(sizes);
 BENCHMARK(swiglu)->Apply(sizes);
 BENCHMARK(gelu)->Apply(sizes);
+BENCHMARK(expert_choice)->Apply(sizes);
+BENCHMARK(expert_choice_by_operations)->Apply(sizes);
 BENCHMARK(cap)->UseRealTime()->Unit(benchmark::kMicrosecond);
 
 } // namespace

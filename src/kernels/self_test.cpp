@@ -7,6 +7,7 @@
 
 #include "kernels/activation/activation.h"
 #include "kernels/causal_conv/causal_conv.h"
+#include "kernels/expert_choice/expert_choice.h"
 #include "kernels/experts/expert_linear.h"
 #include "kernels/gated_delta/gated_delta.h"
 #include "kernels/kv_write/kv_write.h"
@@ -72,6 +73,14 @@ Pair expert_product() {
   return {
       expert_linear(x, ids, w, std::nullopt, mx::float32),
       expert_linear_reference(x, ids, w, std::nullopt, mx::float32)};
+}
+
+Pair choice() {
+  const auto gates = normal({5, 37}, 1);
+  const ChoiceRule rule{.normalize = true};
+  return {
+      choose_experts(gates, std::nullopt, 3, rule).shares,
+      choose_experts_reference(gates, std::nullopt, 3, rule).shares};
 }
 
 // Two sequences: five tokens of a prompt, and one that sees seven before it.
@@ -197,6 +206,7 @@ constexpr SelfTest kSelfTests[] = {
     {"product", 1e-5, dense_product},
     {"packed product", 1e-2, packed_product},
     {"expert product", 1e-2, expert_product},
+    {"expert choice", 1e-5, choice},
     {"attention", 1e-5, attention},
     {"cache write", 0, cache_write},
     {"rms norm", 1e-5, rms},

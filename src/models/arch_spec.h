@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/activation/activation_kind.h"
+#include "kernels/expert_choice/choice_rule.h"
 #include "kernels/gated_delta/delta_shape.h"
 #include "kernels/selective_scan/scan_shape.h"
 #include "nn/norm_spec.h"
@@ -124,22 +125,9 @@ struct MlpSpec {
 };
 
 // Which experts a token visits, and what each counts.
-struct RouterSpec {
-  enum class Score : uint8_t {
-    kSoftmax,         // over all experts
-    kSoftmaxOfChosen, // over those chosen
-    kSigmoid,
-    kSparseMixer, // PhiMoE: each choice against those within a band of it
-  };
-  Score score = Score::kSoftmax;
-  bool normalize = false; // the chosen add up to 1
-  float scale = 1;        // of the result
+struct RouterSpec : ChoiceRule {
   bool bias = false;
   bool correction = false; // a bias that decides who is chosen, no more
-  int groups = 1;          // of experts; only the best `kept` are looked at
-  int groups_kept = 1;
-  bool best_two = false; // a group counts as its best two; else as its best
-  float band = 0;        // kSparseMixer: half its width, relative
 };
 
 struct MoeSpec {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "kernels/expert_choice/expert_choice.h"
 #include "models/arch_spec.h"
 #include "nn/linear.h"
 
@@ -18,13 +19,8 @@ class Router {
       const ArchSpec& arch,
       const MoeSpec& spec);
 
-  struct Choice {
-    mx::array experts; // (T, k) int32
-    mx::array shares;  // (T, k) float32: what each counts
-  };
-
   // x (T, E). Each token by itself.
-  Choice operator()(const mx::array& x) const;
+  ExpertChoice operator()(const mx::array& x) const;
 
  private:
   RouterSpec spec_;

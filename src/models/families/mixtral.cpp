@@ -25,7 +25,7 @@ void use_experts(
 ArchSpec read_mixtral(const ConfigJson& json) {
   ArchSpec spec = read_llama(json.with_defaults(R"({"rope_theta": 1000000})"));
   slide_except(spec, json, 0);
-  use_experts(spec, json, {.score = RouterSpec::Score::kSoftmaxOfChosen});
+  use_experts(spec, json, {{.score = RouterSpec::Score::kSoftmaxOfChosen}});
   return spec;
 }
 
@@ -40,8 +40,8 @@ ArchSpec read_phimoe(const ConfigJson& json) {
   const double noise = json.number_or("router_jitter_noise", 0.01, 0, 1);
   use_experts(
       spec, json,
-      {.score = RouterSpec::Score::kSparseMixer,
-       .band = static_cast<float>(noise)});
+      {{.score = RouterSpec::Score::kSparseMixer,
+        .band = static_cast<float>(noise)}});
   return spec;
 }
 
