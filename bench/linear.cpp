@@ -1,12 +1,17 @@
 // Products with packed weights at the sizes of published models, weights from
-// memory: many equal matrices in turn, more than any cache holds.
-//   bench_linear [--benchmark_filter=...]
+// memory: many equal matrices in turn, more than any cache holds. Of experts,
+// those that random tokens visit count, each once.
+//   bench_linear [--benchmark_filter=experts]
 // GB/s of weights and GOP/s, each also as a share of what bench_roofline says.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <numeric>
+#include <random>
+#include <set>
 #include <string>
 
+#include "kernels/experts/expert_linear.h"
 #include "kernels/linear/linear.h"
 #include "kernels/roofline.h"
 
@@ -25,11 +30,22 @@ constexpr Shape kShapes[] = {
     {"qwen600m_q", 2048, 1024},   {"qwen600m_up", 3072, 1024},
     {"qwen600m_down", 1024, 3072}};
 
+struct Experts {
+  Shape shape; // of one
+  int experts, per_token;
+};
+constexpr Experts kExperts[] = {
+    {{"qwen30b_a3b_up", 768, 2048}, 128, 8},
+    {{"qwen30b_a3b_down", 2048, 768}, 128, 8},
+    {{"gpt_oss_20b_down", 2880, 2880}, 32, 4}};
+
 struct Form {
   const char* mode;
   QuantMode quant;
   int bits, group_size;
 };
+constexpr Form kExpertForms[] = {
+    {"affine", QuantMode::kAffine, 4, 64}, {"mxfp4", QuantMode::kMxfp4, 4, 32}};
 constexpr Form kForms[] = {{"affine", QuantMode::kAffine, 4, 64},
                            {"affine", QuantMode::kAffine, 8, 64},
                            {"affine", QuantMode::kAffine, 2, 64},
@@ -65,9 +81,21 @@ QuantizedWeight quantized(const Shape& shape, const Form& form) {
   return weight;
 }
 
+// So many experts that are one and the same.
+QuantizedWeight stacked(QuantizedWeight weight, int experts) {
+  const auto stack = [&](const mx::array& one) {
+    return mx::repeat(mx::expand_dims(one, 0), experts, 0);
+  };
+  weight.packed = stack(weight.packed);
+  weight.scales = stack(weight.scales);
+  if (weight.biases) {
+    weight.biases = stack(*weight.biases);
+  }
+  return weight;
+}
+
 // The same numbers at as many places as no cache holds.
-std::vector<PanelWeight> cold_weights(const Shape& shape, const Form& form) {
-  const auto source = quantized(shape, form);
+std::vector<PanelWeight> cold_weights(const QuantizedWeight& source) {
   std::vector<PanelWeight> weights;
   size_t bytes = 0;
   while (bytes < kColdBytes) {
@@ -92,7 +120,7 @@ void tell(benchmark::State& run, double bytes, double operations) {
 
 void product(benchmark::State& run, const Shape& shape, const Form& form) {
   const int rows = static_cast<int>(run.range(0));
-  const auto weights = cold_weights(shape, form);
+  const auto weights = cold_weights(quantized(shape, form));
   const auto x =
       mx::astype(mx::random::normal({rows, shape.inputs}), mx::bfloat16);
   mx::eval(x);
@@ -106,19 +134,79 @@ void product(benchmark::State& run, const Shape& shape, const Form& form) {
       2.0 * rows * shape.outputs * shape.inputs);
 }
 
+// Which experts the tokens of a step visit, all as likely.
+struct Visits {
+  mx::array ids; // (T, k)
+  size_t experts;
+};
+
+Visits random_visits(const Experts& of, int tokens, std::mt19937& random) {
+  std::vector<int32_t> all(of.experts), ids;
+  std::iota(all.begin(), all.end(), 0);
+  for (int t = 0; t < tokens; ++t) {
+    std::shuffle(all.begin(), all.end(), random);
+    ids.insert(ids.end(), all.begin(), all.begin() + of.per_token);
+  }
+  return {
+      mx::array(ids.begin(), {tokens, of.per_token}),
+      std::set(ids.begin(), ids.end()).size()};
+}
+
+// Other experts in each of so many steps, or a cache would hold them.
+constexpr int kSteps = 64;
+
+void expert_product(
+    benchmark::State& run, const Experts& of, const Form& form) {
+  const int tokens = static_cast<int>(run.range(0));
+  const auto weights =
+      cold_weights(stacked(quantized(of.shape, form), of.experts));
+  const auto x =
+      mx::astype(mx::random::normal({tokens, of.shape.inputs}), mx::bfloat16);
+  mx::eval(x);
+  std::vector<Visits> steps;
+  std::mt19937 random(1);
+  double visited = 0;
+  for (int i = 0; i < kSteps; ++i) {
+    steps.push_back(random_visits(of, tokens, random));
+    visited += static_cast<double>(steps.back().experts) / kSteps;
+  }
+  size_t turn = 0;
+  for (auto _ : run) {
+    const auto& weight = weights[turn % weights.size()];
+    const auto& ids = steps[turn++ % kSteps].ids;
+    mx::eval(expert_linear(x, ids, weight, std::nullopt, mx::bfloat16));
+  }
+  tell(
+      run, weights[0].panels.nbytes() / of.experts * visited,
+      2.0 * tokens * of.per_token * of.shape.outputs * of.shape.inputs);
+}
+
+std::string name_of(const Shape& shape, const Form& form) {
+  return std::string(shape.name) + "/" + form.mode + std::to_string(form.bits) +
+         "g" + std::to_string(form.group_size);
+}
+
+template <class Measure>
+void add(
+    const std::string& name, const char* argument, const Measure& measure) {
+  auto* bench = benchmark::RegisterBenchmark(name.c_str(), measure);
+  bench->UseRealTime()->ArgName(argument);
+  for (int rows : {1, 2, 4, 8, 16, 32, 128, 512}) {
+    bench->Arg(rows);
+  }
+}
+
 void register_all() {
   for (const Shape& shape : kShapes) {
     for (const Form& form : kForms) {
-      const auto name = std::string(shape.name) + "/" + form.mode +
-                        std::to_string(form.bits) + "g" +
-                        std::to_string(form.group_size);
-      auto* bench = benchmark::RegisterBenchmark(
-          name.c_str(),
+      add(name_of(shape, form), "rows",
           [&](benchmark::State& run) { product(run, shape, form); });
-      bench->UseRealTime()->ArgName("rows");
-      for (int rows : {1, 2, 4, 8, 16, 32, 128, 512}) {
-        bench->Arg(rows);
-      }
+    }
+  }
+  for (const Experts& of : kExperts) {
+    for (const Form& form : kExpertForms) {
+      add("experts/" + name_of(of.shape, form), "tokens",
+          [&](benchmark::State& run) { expert_product(run, of, form); });
     }
   }
 }
