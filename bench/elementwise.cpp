@@ -6,6 +6,7 @@
 
 #include "kernels/activation/activation.h"
 #include "kernels/expert_choice/expert_choice.h"
+#include "kernels/linear/panel_weight.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/rope/rope.h"
 
@@ -97,6 +98,20 @@ void gelu(benchmark::State& run) {
   });
 }
 
+// Of a table with 4 bits a number.
+void embedding_rows(benchmark::State& run) {
+  const int tokens = static_cast<int>(run.range(0));
+  auto parts = mx::quantize(numbers({4096, kWidth}), 64, 4);
+  const auto table =
+      pack({parts[0], parts[1], parts[2], 64, 4}, Activations::kInt8);
+  const auto ids =
+      mx::random::randint(mx::array(0), mx::array(4096), {tokens}, mx::int32);
+  mx::eval(table.panels, ids);
+  measure(run, 0, [&] {
+    return std::vector{panel_rows(table, ids, mx::bfloat16)};
+  });
+}
+
 // 8 of 64 experts, and what the plain operations of that cost.
 void choice(benchmark::State& run, decltype(choose_experts) choose) {
   const int tokens = static_cast<int>(run.range(0));
@@ -130,6 +145,7 @@ BENCHMARK(add_then_norm)->Apply(sizes);
 BENCHMARK(norm_and_rope)->Apply(sizes);
 BENCHMARK(swiglu)->Apply(sizes);
 BENCHMARK(gelu)->Apply(sizes);
+BENCHMARK(embedding_rows)->Apply(sizes);
 BENCHMARK(expert_choice)->Apply(sizes);
 BENCHMARK(expert_choice_by_operations)->Apply(sizes);
 BENCHMARK(cap)->UseRealTime()->Unit(benchmark::kMicrosecond);

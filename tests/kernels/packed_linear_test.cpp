@@ -150,6 +150,21 @@ TEST(PanelRows, AreWhatMlxUnpacksToTheLastBitOfFloat32) {
   }
 }
 
+TEST(PanelRows, AreThoseAskedForAndNoOthers) {
+  const auto w = quantized(random_array({67, 128}, 7), packed_forms()[0]);
+  const auto all = unpacked(w), ids = ints({66, 0, 32, 0, 31});
+  const auto weight = pack(w, Activations::kFloat32);
+  EXPECT_TRUE(
+      same_bits(panel_rows(weight, ids, mx::float32), mx::take(all, ids, 0)));
+  for (const int id : {-1, 67}) {
+    EXPECT_ANY_THROW({
+      auto rows = panel_rows(weight, ints({0, id}), mx::float32);
+      rows.eval();
+      mx::synchronize();
+    }) << id;
+  }
+}
+
 TEST(PackedNumbers, ReadsOneScaleAsARowOfThemIsRead) {
   std::vector<uint16_t> patterns(1 << 16);
   std::iota(patterns.begin(), patterns.end(), uint16_t{0});

@@ -1,9 +1,12 @@
 #include "kernels/linear/panel_weight.h"
 
+#include <span>
+#include <vector>
+
 #include "base/check.h"
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
-#include "kernels/kernel_pool.h"
+#include "kernels/parts.h"
 #include "kernels/zero_pages.h"
 
 namespace parallm {
@@ -122,6 +125,33 @@ class Pack : public CpuPrimitive {
   PanelLayout layout_;
 };
 
+// What a step reads of a table of tokens.
+struct OutputRows {
+  const PanelLayout& layout;
+  const uint8_t* panels;
+  std::span<const int32_t> ids;
+  FloatType type;
+  char* out; // (ids, inputs)
+};
+
+void expect_outputs(const OutputRows& rows) {
+  for (const int32_t id : rows.ids) {
+    PARALLM_CHECK(
+        id >= 0 && id < rows.layout.outputs, "row {} of {}", id,
+        rows.layout.outputs);
+  }
+}
+
+void unpack_rows(const OutputRows& rows, size_t first, size_t end) {
+  const int inputs = rows.layout.inputs;
+  const size_t row_bytes = inputs * float_bytes(rows.type);
+  std::vector<float> row(inputs);
+  for (size_t i = first; i < end; ++i) {
+    unpack_output(rows.layout, rows.panels, 1, rows.ids[i], row.data());
+    store_row(rows.type, rows.out + i * row_bytes, row.data(), inputs);
+  }
+}
+
 // inputs: panels, ids
 class PanelRows : public CpuPrimitive {
  public:
@@ -132,20 +162,18 @@ class PanelRows : public CpuPrimitive {
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
     allocate(out[0]);
     encoder(in, out).dispatch([layout = layout_, panels = RowMajor(in[0]),
-                               ids = RowMajor(in[1]),
-                               count = static_cast<int>(in[1].size()),
+                               ids = RowMajor(in[1]), count = in[1].size(),
                                type = float_type(out[0].dtype()),
                                to = out[0].data<char>()]() mutable {
-      const auto* first = static_cast<const uint8_t*>(panels.data());
-      const auto* id = static_cast<const int32_t*>(ids.data());
-      const size_t row_bytes = layout.inputs * float_bytes(type);
-      kernel_pool().run(count, [&](int i) {
-        std::vector<float> row(layout.inputs);
-        PARALLM_CHECK(
-            id[i] >= 0 && id[i] < layout.outputs, "row {} of {}", id[i],
-            layout.outputs);
-        unpack_output(layout, first, 1, id[i], row.data());
-        store_row(type, to + i * row_bytes, row.data(), layout.inputs);
+      const OutputRows rows{
+          layout,
+          static_cast<const uint8_t*>(panels.data()),
+          {static_cast<const int32_t*>(ids.data()), count},
+          type,
+          to};
+      expect_outputs(rows);
+      in_parts(count, 1, [&](size_t first, size_t end) {
+        unpack_rows(rows, first, end);
       });
     });
   }
