@@ -50,11 +50,10 @@ using Floats16 = float __attribute__((vector_size(64), aligned(4)));
 // All of them count as used, and can stay in registers until then.
 template <class Vector, int kSums>
 PARALLM_INLINE void keep_sums(const Vector (&sums)[kSums]) {
-  Vector total = sums[0];
-  for (int s = 1; s < kSums; ++s) {
-    total = total + sums[s];
+  for (int s = 0; s < kSums; ++s) {
+    const Vector last = sums[s];
+    keep(&last);
   }
-  keep(&total);
 }
 
 template <class Floats, int kSums>
