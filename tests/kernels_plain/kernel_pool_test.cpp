@@ -2,8 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <numeric>
 #include <stdexcept>
+
+#ifdef __linux__
+#include <sys/resource.h>
+#include <unistd.h>
+#endif
 
 namespace parallm {
 namespace {
@@ -82,6 +88,44 @@ TEST(KernelPool, TakesCallersInTurn) {
   EXPECT_EQ(first, std::vector<int>(5000, 200));
   EXPECT_EQ(second, std::vector<int>(5000, 200));
 }
+
+// Sanitizers take address space of their own, and end where it is refused.
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
+// Leaves address space for the stacks of a few threads; false where the system
+// does not heed that (QEMU).
+bool limit_memory() {
+  constexpr rlim_t kRoom = rlim_t{32} << 20;
+  size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  rlimit limit{};
+  getrlimit(RLIMIT_AS, &limit);
+  const rlim_t wanted = pages * sysconf(_SC_PAGESIZE) + kRoom;
+  limit.rlim_cur = wanted;
+  setrlimit(RLIMIT_AS, &limit);
+  getrlimit(RLIMIT_AS, &limit);
+  return limit.rlim_cur == wanted;
+}
+
+// Exit status 0: it threw, once the threads that had started were gone.
+[[noreturn]] void start_too_many_threads() {
+  alarm(60); // one that waits for a thread forever
+  if (!limit_memory()) {
+    std::exit(0);
+  }
+  try {
+    KernelPool pool(64);
+  } catch (const std::system_error&) {
+    std::exit(0);
+  }
+  std::exit(1);
+}
+
+TEST(KernelPool, EndsTheThreadsItHasWhereAnotherIsRefused) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe"); // a fresh process
+  EXPECT_EXIT(start_too_many_threads(), testing::ExitedWithCode(0), "");
+}
+#endif
 
 } // namespace
 } // namespace parallm
