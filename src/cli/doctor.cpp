@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <span>
 
 #include "base/check.h"
 #include "base/report.h"
@@ -70,23 +71,41 @@ Lines machine_report() {
            "{}, devices: {}", mlx_version(), fmt::join(mlx_devices(), ", "))}};
 }
 
-std::string verdict(const SelfTestResult& result) {
-  return result.passed()
-             ? fmt::format("ok with {}", name_of(result.set))
-             : fmt::format(
-                   "WRONG with {}: off by {:.1e}, {:.0e} allowed",
-                   name_of(result.set), result.error, result.allowed);
+std::string complaint(const SelfTestResult& result) {
+  return fmt::format(
+      "WRONG with {}: off by {:.1e}, {:.0e} allowed", name_of(result.set),
+      result.error, result.allowed);
+}
+
+// Results of one kernel: whose code is right, and whose is in use.
+ReportLine right_line(std::span<const SelfTestResult> results) {
+  std::vector<std::string> right;
+  InstructionSet in_use{};
+  for (const SelfTestResult& result : results) {
+    if (result.passed() && result.code == result.set) {
+      right.emplace_back(name_of(result.code));
+    }
+    if (result.set == instruction_set()) {
+      in_use = result.code;
+    }
+  }
+  return {
+      results[0].kernel,
+      fmt::format(
+          "ok with {}; in use: {}", fmt::join(right, ", "), name_of(in_use))};
 }
 
 // One line a kernel; and one more for each set with which it is wrong.
 Lines kernel_report(const std::vector<SelfTestResult>& results) {
+  const size_t sets = host_instruction_sets().size();
   Lines lines;
-  for (const SelfTestResult& result : results) {
-    const bool same = !lines.empty() && lines.back().name == result.kernel;
-    if (same && result.passed() && lines.back().text.starts_with("ok")) {
-      lines.back().text += fmt::format(", {}", name_of(result.set));
-    } else {
-      lines.push_back({result.kernel, verdict(result)});
+  for (size_t at = 0; at < results.size(); at += sets) {
+    const std::span of_kernel(&results[at], sets);
+    lines.push_back(right_line(of_kernel));
+    for (const SelfTestResult& result : of_kernel) {
+      if (!result.passed()) {
+        lines.push_back({result.kernel, complaint(result)});
+      }
     }
   }
   return lines;

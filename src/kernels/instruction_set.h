@@ -26,6 +26,25 @@ const char* name_of(InstructionSet set);
 // What this machine has, the best last.
 std::vector<InstructionSet> host_instruction_sets();
 
+// Whose code runs where a kernel is compiled for vectors of floats only: of the
+// sets within `set` the best that adds to those.
+constexpr InstructionSet vector_set(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::kAvx2:
+      return InstructionSet::kAvx2;
+    case InstructionSet::kAvx512:
+    case InstructionSet::kAvx512Vnni:
+    case InstructionSet::kAvx512Bf16:
+      return InstructionSet::kAvx512;
+    default:
+      return InstructionSet::kBaseline;
+  }
+}
+// And where it multiplies bfloat16 as well.
+constexpr InstructionSet bfloat16_set(InstructionSet set) {
+  return set == InstructionSet::kAvx512Bf16 ? set : vector_set(set);
+}
+
 // What kernels use from their next call on: the best there is, unless told.
 InstructionSet instruction_set();
 // For tests, and for whoever compares. Throws CheckFailed for a set that this

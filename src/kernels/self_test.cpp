@@ -13,6 +13,7 @@
 #include "kernels/kv_write/kv_write.h"
 #include "kernels/layer_norm/layer_norm.h"
 #include "kernels/linear/linear.h"
+#include "kernels/linear/tile.h"
 #include "kernels/logprob/logprob.h"
 #include "kernels/paged_attention/paged_attention.h"
 #include "kernels/rms_norm/rms_norm.h"
@@ -34,6 +35,8 @@ struct SelfTest {
   const char* kernel;
   double allowed; // of sums in float32, in another order
   Pair (*compute)();
+  // Whose code runs.
+  InstructionSet (*code)(InstructionSet) = vector_set;
 };
 
 mx::array normal(mx::Shape shape, uint64_t seed) {
@@ -45,10 +48,11 @@ mx::array ints(std::vector<int32_t> values, mx::Shape shape) {
   return mx::array(values.begin(), std::move(shape), mx::int32);
 }
 
-QuantizedWeight packed(mx::Shape shape) {
-  constexpr int kGroup = 64, kBits = 4;
-  const auto parts = mx::quantize(normal(std::move(shape), 2), kGroup, kBits);
-  return {parts[0], parts[1], parts[2], kGroup, kBits};
+constexpr int kGroup = 64;
+
+QuantizedWeight packed(mx::Shape shape, int bits = 4) {
+  const auto parts = mx::quantize(normal(std::move(shape), 2), kGroup, bits);
+  return {parts[0], parts[1], parts[2], kGroup, bits};
 }
 
 Pair dense_product() {
@@ -64,6 +68,47 @@ Pair packed_product() {
   return {
       linear(x, w, std::nullopt, mx::float32),
       linear_reference(x, w, std::nullopt, mx::float32)};
+}
+
+// Whole numbers up to 127, the largest in each group: they need no rounding to
+// 8 bits.
+mx::array whole_numbers(mx::Shape shape) {
+  const auto drawn = mx::clip(
+      mx::round(mx::array(40.0f) * normal(shape, 1)), mx::array(-127.0f),
+      mx::array(127.0f));
+  const auto first = mx::equal(
+      mx::remainder(mx::arange(0, shape[1], mx::int32), mx::array(kGroup)),
+      mx::array(0));
+  return mx::where(first, mx::array(127.0f), drawn);
+}
+
+// Codes of every width.
+Pair int8_product() {
+  const auto x = whole_numbers({5, 192});
+  std::vector<mx::array> ours, reference;
+  for (const int bits : {2, 3, 4, 5, 6, 8}) {
+    const auto w = packed({13, 192}, bits);
+    ours.push_back(
+        linear(x, pack(w, Activations::kInt8), std::nullopt, mx::float32));
+    reference.push_back(linear_reference(x, w, std::nullopt, mx::float32));
+  }
+  return {mx::concatenate(ours, -1), mx::concatenate(reference, -1)};
+}
+
+// The first set of this machine that has the same kernels.
+InstructionSet int8_set(InstructionSet set) {
+  const InstructionSet before = instruction_set();
+  use_instruction_set(set);
+  const TileKernels* const kernels = &int8_kernels();
+  for (const InstructionSet first : host_instruction_sets()) {
+    use_instruction_set(first);
+    if (&int8_kernels() == kernels) {
+      set = first;
+      break;
+    }
+  }
+  use_instruction_set(before);
+  return set;
 }
 
 Pair expert_product() {
@@ -91,13 +136,27 @@ PagedStep small_step() {
       .positions = ints({0, 1, 2, 3, 4, 7}, {6})};
 }
 
-Pair attention() {
-  const auto q = normal({6, 6, 10}, 1);
-  const auto keys = normal({5, 3, 3, 10}, 2), values = normal({5, 3, 3, 10}, 3);
+// With q, keys and values of one type.
+Pair attention_of(mx::Dtype type) {
+  const auto q = mx::astype(normal({6, 6, 10}, 1), type);
+  const auto keys = mx::astype(normal({5, 3, 3, 10}, 2), type);
+  const auto values = mx::astype(normal({5, 3, 3, 10}, 3), type);
+  const auto wide = [](const mx::array& x) {
+    return mx::astype(x, mx::float32);
+  };
   const auto step = small_step();
   return {
       paged_attention(q, keys, values, step, {.scale = 0.3f}),
-      paged_attention_reference(q, keys, values, step, {.scale = 0.3f})};
+      paged_attention_reference(
+          wide(q), wide(keys), wide(values), step, {.scale = 0.3f})};
+}
+
+Pair attention() {
+  return attention_of(mx::float32);
+}
+
+Pair bfloat16_attention() {
+  return attention_of(mx::bfloat16);
 }
 
 Pair cache_write() {
@@ -200,14 +259,15 @@ Pair logprobs() {
       score_reference(values, tokens, {0, 1}, 5).top_logprobs};
 }
 
-// A new kernel is a line here. Packed weights may meet activations that are
-// rounded to 8 bits; ids are equal or wrong.
+// A new kernel is a line here. A bfloat16 has 8 bits; ids are equal or wrong.
 constexpr SelfTest kSelfTests[] = {
     {"product", 1e-5, dense_product},
-    {"packed product", 1e-2, packed_product},
-    {"expert product", 1e-2, expert_product},
+    {"packed product", 1e-5, packed_product},
+    {"int8 product", 1e-5, int8_product, int8_set},
+    {"expert product", 1e-5, expert_product},
     {"expert choice", 1e-5, choice},
     {"attention", 1e-5, attention},
+    {"bf16 attention", 1e-2, bfloat16_attention, bfloat16_set},
     {"cache write", 0, cache_write},
     {"rms norm", 1e-5, rms},
     {"layer norm", 1e-5, layer},
@@ -250,7 +310,8 @@ std::vector<SelfTestResult> run_self_tests() {
     for (const InstructionSet set : host_instruction_sets()) {
       use_instruction_set(set);
       results.push_back(
-          {test.kernel, set, error_of(test.compute()), test.allowed});
+          {test.kernel, set, test.code(set), error_of(test.compute()),
+           test.allowed});
     }
   }
   use_instruction_set(before);

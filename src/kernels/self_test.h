@@ -12,7 +12,8 @@ namespace parallm {
 
 struct SelfTestResult {
   std::string kernel{};
-  InstructionSet set{}; // it was told to use
+  InstructionSet set{};  // it was told to use
+  InstructionSet code{}; // whose code ran: the set, or one within it
   // The largest difference from plain operations, by the largest of their
   // results; infinite if ours is not a number.
   double error = 0;

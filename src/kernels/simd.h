@@ -60,7 +60,7 @@ constexpr int round_up(int n) {
     body(args);                                                         \
   }                                                                     \
   void name(const Args& args) {                                         \
-    switch (::parallm::instruction_set()) {                             \
+    switch (::parallm::vector_set(::parallm::instruction_set())) {      \
       case ::parallm::InstructionSet::kBaseline:                        \
         return name##_baseline(args);                                   \
       case ::parallm::InstructionSet::kAvx2:                            \

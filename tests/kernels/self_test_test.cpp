@@ -16,11 +16,25 @@ TEST(SelfTest, PassesHereForEachKernelWithEachSet) {
     EXPECT_TRUE(result.passed())
         << result.kernel << " " << name_of(result.set) << " " << result.error;
   }
-  EXPECT_GE(seen.size(), 15u);
+  EXPECT_GE(seen.size(), 17u);
   for (const auto& [kernel, sets] : seen) {
     EXPECT_EQ(sets, host_instruction_sets()) << kernel;
   }
   EXPECT_EQ(instruction_set(), before);
+}
+
+TEST(SelfTest, NamesTheCodeThatRuns) {
+  std::map<std::string, InstructionSet> code;
+  for (const SelfTestResult& result : run_self_tests()) {
+    code[result.kernel] = result.code;
+    EXPECT_LE(result.code, result.set) << result.kernel;
+  }
+  const InstructionSet best = host_instruction_sets().back();
+  EXPECT_EQ(code["rms norm"], vector_set(best));
+  EXPECT_EQ(code["bf16 attention"], bfloat16_set(best));
+  if (best == InstructionSet::kAvx512Bf16) {
+    EXPECT_EQ(code["int8 product"], InstructionSet::kAvx512Vnni);
+  }
 }
 
 TEST(SelfTest, FailsBeyondWhatIsAllowed) {

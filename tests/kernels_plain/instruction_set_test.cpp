@@ -45,6 +45,17 @@ TEST(InstructionSet, WhatTheMachineHasNotIsRefused) {
   }
 }
 
+// Else a machine would run what it has not.
+TEST(InstructionSet, CodeThatRunsIsOfASetThatTheMachineHas) {
+  for (const InstructionSet set : host_instruction_sets()) {
+    for (const InstructionSet code : {vector_set(set), bfloat16_set(set)}) {
+      EXPECT_TRUE(host_has(code)) << name_of(code);
+      EXPECT_LE(code, set);
+      EXPECT_EQ(vector_set(vector_set(code)), vector_set(set));
+    }
+  }
+}
+
 TEST(InstructionSet, EachHasANameOfItsOwn) {
   std::vector<std::string> names;
   for (const InstructionSet set : kAll) {

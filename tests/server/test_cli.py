@@ -146,9 +146,12 @@ def test_doctor_finds_every_kernel_right_and_tells_what_it_found():
     assert list(machine) == ["cpu", "cores", "instruction sets",
                              "kernel threads", "memory", "mlx"]
     assert machine["cores"].split()[0] == machine["kernel threads"]
-    sets = machine["instruction sets"].split("; ")[0]
-    assert {"attention", "packed product", "rms norm", "sampling"} <= {*kernels}
-    assert {*kernels.values()} == {"ok with " + sets}
+    sets = machine["instruction sets"].split("; ")[0].split(", ")
+    assert {"attention", "int8 product", "rms norm", "sampling"} <= {*kernels}
+    for verdict in kernels.values():
+        right, in_use = verdict.removeprefix("ok with ").split("; in use: ")
+        assert {*right.split(", ")} <= {*sets}
+        assert in_use == right.split(", ")[-1]
     assert float(speed["memory read"].split()[0]) > 0
     assert float(speed["decoding, at most"].split()[0]) > 0
 

@@ -250,11 +250,9 @@ void mix_baseline(const Part& part) {
 } // namespace
 
 void mix_part(const Part& part) {
-  switch (instruction_set()) {
+  switch (vector_set(instruction_set())) {
 #if defined(__x86_64__)
-    case InstructionSet::kAvx512Bf16:
     case InstructionSet::kAvx512:
-    case InstructionSet::kAvx512Vnni:
       return mix_avx512(part);
     case InstructionSet::kAvx2:
       return mix_avx2(part);

@@ -175,12 +175,12 @@ PARALLM_INLINE void score_with(const Part& p) {
   }
 }
 
-#if defined(__x86_64__)
-
 bool has_pairs(const AttendArgs& a) {
   return a.q_type == FloatType::kBF16 &&
          (a.pool_type == StoredType::kBF16 || a.pool_type == StoredType::kI8);
 }
+
+#if defined(__x86_64__)
 
 PARALLM_ON_AVX512_BF16 void score_bf16(const Part& part) {
   score_with<Pairs>(part);
@@ -203,12 +203,12 @@ void score_baseline(const Part& part) {
 } // namespace
 
 void score_part(const Part& part) {
-  switch (instruction_set()) {
+  const InstructionSet set = instruction_set();
+  switch (has_pairs(part.a) ? bfloat16_set(set) : vector_set(set)) {
 #if defined(__x86_64__)
     case InstructionSet::kAvx512Bf16:
-      return has_pairs(part.a) ? score_bf16(part) : score_avx512(part);
+      return score_bf16(part);
     case InstructionSet::kAvx512:
-    case InstructionSet::kAvx512Vnni:
       return score_avx512(part);
     case InstructionSet::kAvx2:
       return score_avx2(part);

@@ -383,8 +383,7 @@ PARALLM_MULTIVERSION(draw_wide, draw_body, DrawArgs)
 
 // Others lack a product of 64 bits: there four tokens at a time are faster.
 bool is_wide(InstructionSet set) {
-  return set == InstructionSet::kAvx512 || set == InstructionSet::kAvx512Vnni ||
-         set == InstructionSet::kAvx512Bf16;
+  return vector_set(set) == InstructionSet::kAvx512;
 }
 
 } // namespace
