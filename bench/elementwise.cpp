@@ -90,12 +90,10 @@ void swiglu(benchmark::State& run) {
   });
 }
 
-void gelu(benchmark::State& run) {
+void activation(benchmark::State& run, Activation kind) {
   const int tokens = static_cast<int>(run.range(0));
   const auto x = numbers({tokens, kFeedForward});
-  measure(run, x.nbytes(), [&] {
-    return std::vector{activate(Activation::kGelu, x)};
-  });
+  measure(run, x.nbytes(), [&] { return std::vector{activate(kind, x)}; });
 }
 
 // Of a table with 4 bits a number.
@@ -144,7 +142,8 @@ BENCHMARK(add_norm)->Apply(sizes);
 BENCHMARK(add_then_norm)->Apply(sizes);
 BENCHMARK(norm_and_rope)->Apply(sizes);
 BENCHMARK(swiglu)->Apply(sizes);
-BENCHMARK(gelu)->Apply(sizes);
+BENCHMARK_CAPTURE(activation, gelu, Activation::kGelu)->Apply(sizes);
+BENCHMARK_CAPTURE(activation, gelu_tanh, Activation::kGeluTanh)->Apply(sizes);
 BENCHMARK(embedding_rows)->Apply(sizes);
 BENCHMARK(expert_choice)->Apply(sizes);
 BENCHMARK(expert_choice_by_operations)->Apply(sizes);

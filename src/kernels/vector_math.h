@@ -21,6 +21,14 @@ PARALLM_INLINE void polynomial(
   out = sum;
 }
 
+// The first 12 of a number's 24 bits: products of two such are exact.
+PARALLM_INLINE void first_half(Floats& out, const Floats& x) {
+  Words bits;
+  bit_cast(bits, x);
+  bits &= 0xfffff000u;
+  bit_cast(out, bits);
+}
+
 // e^(x + low), where low is little beside x; infinite and 0 beyond floats.
 PARALLM_INLINE void exp(Floats& out, const Floats& x, const Floats& low) {
   constexpr float kWhole = 0x1.8p23f; // added, it rounds to whole numbers
@@ -82,11 +90,8 @@ PARALLM_INLINE void normal_tail(Floats& out, const Floats& x) {
   Floats series, power;
   polynomial(series, t, kSeries);
   // The square in two parts, the first exact: it becomes an exponent.
-  Words bits;
-  bit_cast(bits, y);
-  bits &= 0xfffff000u;
   Floats high;
-  bit_cast(high, bits);
+  first_half(high, y);
   const Floats square = -0.5f * high * high;
   const Floats low = 0.5f * (high - y) * (high + y);
   exp(power, square, low);

@@ -36,14 +36,35 @@ struct Gelu {
   }
 };
 
+// 2 sqrt(2 / pi) (x + 0.044715 x^3) as a sum whose first part is exact: where
+// next to nothing is left of x, a float is too coarse an exponent.
+PARALLM_INLINE void tanh_exponent(Floats& high, Floats& low, const Floats& x) {
+  // Factors of x and x^3, each in two parts.
+  constexpr float kOne = 0x1.988454p+0f, kOneRest = -4.53407e-08f;
+  constexpr float kThree = 0x1.244p-4f, kThreeRest = 4.71862e-06f;
+  Floats half, square, factor;
+  simd::first_half(half, x);
+  const Floats rest = x - half, whole = half * half;
+  simd::first_half(square, whole);
+  const Floats third = kThree * square;
+  const Floats third_rest =
+      kThree * (whole - square + rest * (x + half)) + kThreeRest * whole;
+  const Floats sum = kOne + third;
+  const Floats sum_rest = kOne - sum + third + (third_rest + kOneRest);
+  simd::first_half(factor, sum);
+  high = half * factor;
+  low = half * (sum - factor) + rest * sum + x * sum_rest;
+}
+
 // (1 + tanh y) / 2 is the sigmoid of 2 y.
 struct GeluTanh {
   PARALLM_INLINE void operator()(Floats& x, const Floats& up) const {
-    // 2 sqrt(2 / pi) (x + 0.044715 x^3)
-    const Floats twice = x * (1.59576912f + 0.0713548163f * (x * x));
-    Floats share;
-    simd::sigmoid(share, twice);
-    x = x * share * up;
+    Floats negative = x > 20.0f ? Floats{} - 20.0f : -x; // nothing is left, or
+    negative = x < -20.0f ? Floats{} + 20.0f : negative; // all of x
+    Floats high, low, power;
+    tanh_exponent(high, low, negative);
+    simd::exp(power, high, low);
+    x = x / (1.0f + power) * up;
   }
 };
 
