@@ -71,6 +71,25 @@ PARALLM_INLINE void f32_body(const uint8_t* in, int64_t steps) {
   keep_sums(sums);
 }
 
+// A loop of dot products, with add_products(sum, x, factor). A template would
+// not have the instructions of the function that it becomes part of.
+#define PARALLM_DOT_LOOP(name, Sum, Factor, kSums, add_products) \
+  void name(int64_t steps) {                                     \
+    const uint8_t* in = hidden_inputs();                         \
+    Sum sums[kSums] = {};                                        \
+    Factor factors[kSums];                                       \
+    std::memcpy(factors, in, sizeof(factors));                   \
+    for (int64_t i = 0; i < steps; ++i) {                        \
+      Factor x;                                                  \
+      std::memcpy(&x, in + i % kInputs * kVector, sizeof(x));    \
+      PARALLM_PRAGMA(GCC unroll 16)                              \
+      for (int s = 0; s < kSums; ++s) {                          \
+        sums[s] = add_products(sums[s], x, factors[s]);          \
+      }                                                          \
+    }                                                            \
+    keep_sums(sums);                                             \
+  }
+
 #if defined(__x86_64__)
 
 #define PARALLM_AVX2 __attribute__((target("avx2,fma")))
@@ -92,68 +111,24 @@ PARALLM_AVX512 void f32_avx512(int64_t steps) {
   f32_body<Floats16, kAvx512Sums>(hidden_inputs(), steps);
 }
 
-PARALLM_AVX2 void int8_avx2(int64_t steps) {
-  const auto* in = reinterpret_cast<const __m256i*>(hidden_inputs());
-  const __m256i ones = _mm256_set1_epi16(1);
-  __m256i sums[kAvx2Sums] = {}, factors[kAvx2Sums];
-  std::memcpy(factors, in, sizeof(factors));
-  for (int64_t i = 0; i < steps; ++i) {
-    const __m256i x = _mm256_load_si256(in + i % kInputs);
-#pragma GCC unroll 16
-    for (int s = 0; s < kAvx2Sums; ++s) {
-      const __m256i pairs = _mm256_maddubs_epi16(x, factors[s]);
-      sums[s] = _mm256_add_epi32(sums[s], _mm256_madd_epi16(pairs, ones));
-    }
-  }
-  keep_sums(sums);
+PARALLM_AVX2 PARALLM_INLINE __m256i
+add_products(__m256i sum, __m256i x, __m256i factor) {
+  const __m256i pairs = _mm256_maddubs_epi16(x, factor);
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+PARALLM_AVX512 PARALLM_INLINE __m512i
+add_products(__m512i sum, __m512i x, __m512i factor) {
+  const __m512i pairs = _mm512_maddubs_epi16(x, factor);
+  return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 }
 
-PARALLM_AVX512 void int8_avx512(int64_t steps) {
-  const uint8_t* in = hidden_inputs();
-  const __m512i ones = _mm512_set1_epi16(1);
-  __m512i sums[kAvx512Sums] = {}, factors[kAvx512Sums];
-  std::memcpy(factors, in, sizeof(factors));
-  for (int64_t i = 0; i < steps; ++i) {
-    const __m512i x = _mm512_load_si512(in + i % kInputs * kVector);
-#pragma GCC unroll 16
-    for (int s = 0; s < kAvx512Sums; ++s) {
-      const __m512i pairs = _mm512_maddubs_epi16(x, factors[s]);
-      sums[s] = _mm512_add_epi32(sums[s], _mm512_madd_epi16(pairs, ones));
-    }
-  }
-  keep_sums(sums);
-}
-
-PARALLM_VNNI void int8_vnni(int64_t steps) {
-  const uint8_t* in = hidden_inputs();
-  __m512i sums[kAvx512Sums] = {}, factors[kAvx512Sums];
-  std::memcpy(factors, in, sizeof(factors));
-  for (int64_t i = 0; i < steps; ++i) {
-    const __m512i x = _mm512_load_si512(in + i % kInputs * kVector);
-#pragma GCC unroll 16
-    for (int s = 0; s < kAvx512Sums; ++s) {
-      sums[s] = _mm512_dpbusd_epi32(sums[s], x, factors[s]);
-    }
-  }
-  keep_sums(sums);
-}
-
-PARALLM_BF16 void bf16_avx512(int64_t steps) {
-  const uint8_t* in = hidden_inputs();
-  __m512 sums[kAvx512Sums] = {};
-  __m512bh factors[kAvx512Sums];
-  std::memcpy(factors, in, sizeof(factors));
-  for (int64_t i = 0; i < steps; ++i) {
-    __m512bh x;
-    std::memcpy(&x, in + i % kInputs * kVector, sizeof(x));
-#pragma GCC unroll 16
-    for (int s = 0; s < kAvx512Sums; ++s) {
-      sums[s] = _mm512_dpbf16_ps(sums[s], x, factors[s]);
-    }
-  }
-  keep_sums(sums);
-}
-
+PARALLM_AVX2 PARALLM_DOT_LOOP(
+    int8_avx2, __m256i, __m256i, kAvx2Sums, add_products) PARALLM_AVX512
+    PARALLM_DOT_LOOP(int8_avx512, __m512i, __m512i, kAvx512Sums, add_products)
+        PARALLM_VNNI PARALLM_DOT_LOOP(
+            int8_vnni, __m512i, __m512i, kAvx512Sums, _mm512_dpbusd_epi32)
+            PARALLM_BF16 PARALLM_DOT_LOOP(
+                bf16_avx512, __m512, __m512bh, kAvx512Sums, _mm512_dpbf16_ps)
 #else
 
 void f32_baseline(int64_t steps) {
@@ -165,47 +140,17 @@ void f32_baseline(int64_t steps) {
 constexpr int kNeonSums = 14;
 
 PARALLM_BEGIN_TARGET("arch=armv8.2-a+dotprod", "dotprod")
-
-void int8_dot(int64_t steps) {
-  const auto* in = reinterpret_cast<const int8_t*>(hidden_inputs());
-  int32x4_t sums[kNeonSums] = {};
-  int8x16_t factors[kNeonSums];
-  std::memcpy(factors, in, sizeof(factors));
-  for (int64_t i = 0; i < steps; ++i) {
-    const int8x16_t x = vld1q_s8(in + i % kInputs * kVector);
-#pragma GCC unroll 16
-    for (int s = 0; s < kNeonSums; ++s) {
-      sums[s] = vdotq_s32(sums[s], x, factors[s]);
-    }
-  }
-  keep_sums(sums);
-}
-
+PARALLM_DOT_LOOP(int8_dot, int32x4_t, int8x16_t, kNeonSums, vdotq_s32)
 PARALLM_END_TARGET
 PARALLM_BEGIN_TARGET("arch=armv8.2-a+i8mm", "i8mm")
-
-void int8_i8mm(int64_t steps) {
-  const auto* in = reinterpret_cast<const int8_t*>(hidden_inputs());
-  int32x4_t sums[kNeonSums] = {};
-  int8x16_t factors[kNeonSums];
-  std::memcpy(factors, in, sizeof(factors));
-  for (int64_t i = 0; i < steps; ++i) {
-    const int8x16_t x = vld1q_s8(in + i % kInputs * kVector);
-#pragma GCC unroll 16
-    for (int s = 0; s < kNeonSums; ++s) {
-      sums[s] = vmmlaq_s32(sums[s], x, factors[s]);
-    }
-  }
-  keep_sums(sums);
-}
-
+PARALLM_DOT_LOOP(int8_i8mm, int32x4_t, int8x16_t, kNeonSums, vmmlaq_s32)
 PARALLM_END_TARGET
 
 #endif
 #endif
 
-// Numbers in a vector, a product and a sum each.
-constexpr int operations(int numbers, int sums) {
+    // Numbers in a vector, a product and a sum each.
+    constexpr int operations(int numbers, int sums) {
   return 2 * numbers * sums;
 }
 
@@ -214,7 +159,7 @@ constexpr int operations(int numbers, int sums) {
 #if defined(__x86_64__)
 
 PeakLoop f32_loop(InstructionSet set) {
-  switch (set) {
+  switch (vector_set(set)) {
     case InstructionSet::kBaseline:
       return {f32_baseline, operations(4, 7)};
     case InstructionSet::kAvx2:
