@@ -2,7 +2,10 @@
 
 #include <mlx/mlx.h>
 
+#include <algorithm>
 #include <vector>
+
+#include "kernels/simd.h"
 
 // How kernels go on from the states that earlier steps left. Plain values;
 // engine thread, as far as they hold arrays.
@@ -26,8 +29,24 @@ struct Advanced {
   mx::array states;
 };
 
-// CHECKs that the rows are the step's tokens in order, and their slots among
-// `slots`, each named once.
-void check_state_rows(const std::vector<StateRow>& rows, int tokens, int slots);
+// CHECKs that states are rows of so many float32 each, and that the rows of the
+// step are its tokens in order, and their slots among the states, each named
+// once.
+void check_states(
+    const mx::array& states,
+    int floats,
+    const std::vector<StateRow>& rows,
+    int tokens);
+
+// A head's state, of so many floats: zeros if the row begins.
+PARALLM_INLINE float* head_state(
+    float* states, const StateRow& row, int heads, int head, size_t floats) {
+  float* const state =
+      states + (static_cast<size_t>(row.slot) * heads + head) * floats;
+  if (row.begins) {
+    std::fill_n(state, floats, 0.0f);
+  }
+  return state;
+}
 
 } // namespace parallm

@@ -246,6 +246,16 @@ TEST_P(Recurrence, RowsThatCannotBeAreOurMistake) {
   refused({{0, 0, 3, true}, {1, 3, 0, true}});  // empty
 }
 
+TEST_P(Recurrence, StatesOfAnotherShapeOrTypeAreOurMistake) {
+  const auto refused = [&](const mx::array& states) {
+    EXPECT_THROW(
+        GetParam().advance(inputs(3), states, {{0, 0, 3, true}}), CheckFailed);
+  };
+  refused(rows(mx::transpose(states()), 0, 1));
+  refused(mx::flatten(states()));
+  refused(mx::astype(states(), mx::float16));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Kernels, Recurrence, testing::ValuesIn(kernels()), [](const auto& kernel) {
       return kernel.param.name;

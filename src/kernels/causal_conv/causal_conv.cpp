@@ -188,12 +188,9 @@ Advanced causal_conv(
   const int taps = weight.shape(0), channels = weight.shape(1);
   PARALLM_CHECK(
       x.ndim() == 2 && x.shape(1) == channels && taps > 1 &&
-          states.dtype() == mx::float32 && states.ndim() == 2 &&
-          states.shape(1) == (taps - 1) * channels &&
           (!bias || bias->shape() == mx::Shape{channels}),
-      "{} taps of {} channels, states of {} numbers", taps, channels,
-      states.shape(-1));
-  check_state_rows(rows, x.shape(0), states.shape(0));
+      "{} taps of {} channels", taps, channels);
+  check_states(states, (taps - 1) * channels, rows, x.shape(0));
   const auto stream = kernel_stream();
   if (!on_cpu(stream)) {
     return causal_conv_reference(x, weight, bias, states, rows);

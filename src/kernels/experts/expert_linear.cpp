@@ -82,7 +82,6 @@ void expect_fitting(
 }
 
 mx::array launch(
-    const mx::Stream& stream,
     const mx::array& x,
     const mx::array& ids,
     const WeightOperands& weight,
@@ -92,7 +91,20 @@ mx::array launch(
   inputs.insert(inputs.end(), weight.arrays.begin(), weight.arrays.end());
   return mx::array(
       mx::Shape{ids.shape(0), ids.shape(1), weight.outputs}, out,
-      std::make_shared<ExpertLinear>(stream, weight.layout), std::move(inputs));
+      std::make_shared<ExpertLinear>(kernel_stream(), weight.layout),
+      std::move(inputs));
+}
+
+template <class Weight>
+mx::array launch_or_reference(
+    const mx::array& x,
+    const mx::array& ids,
+    const Weight& weight,
+    const std::optional<mx::array>& bias,
+    mx::Dtype out) {
+  return on_cpu(kernel_stream())
+             ? launch(x, ids, weight_operands(weight, bias), out)
+             : expert_linear_reference(x, ids, weight, bias, out);
 }
 
 mx::array wide(const mx::array& x) {
@@ -122,10 +134,7 @@ mx::array expert_linear(
     const mx::array& weight,
     const std::optional<mx::array>& bias,
     mx::Dtype out) {
-  const auto stream = kernel_stream();
-  return on_cpu(stream)
-             ? launch(stream, x, ids, weight_operands(weight, bias), out)
-             : expert_linear_reference(x, ids, weight, bias, out);
+  return launch_or_reference(x, ids, weight, bias, out);
 }
 
 mx::array expert_linear(
@@ -134,10 +143,7 @@ mx::array expert_linear(
     const QuantizedWeight& weight,
     const std::optional<mx::array>& bias,
     mx::Dtype out) {
-  const auto stream = kernel_stream();
-  return on_cpu(stream)
-             ? launch(stream, x, ids, weight_operands(weight, bias), out)
-             : expert_linear_reference(x, ids, weight, bias, out);
+  return launch_or_reference(x, ids, weight, bias, out);
 }
 
 mx::array expert_linear(
@@ -146,7 +152,7 @@ mx::array expert_linear(
     const PanelWeight& weight,
     const std::optional<mx::array>& bias,
     mx::Dtype out) {
-  return launch(kernel_stream(), x, ids, weight_operands(weight, bias), out);
+  return launch(x, ids, weight_operands(weight, bias), out);
 }
 
 mx::array expert_linear_reference(

@@ -117,12 +117,8 @@ PARALLM_INLINE void advance_token(
 PARALLM_INLINE void delta_row(
     const DeltaArgs& a, DeltaScratch& s, const StateRow& row, int head) {
   const size_t floats = a.shape.value_dim * s.k.size(); // of a head's state
-  float* state =
-      a.states +
-      (static_cast<size_t>(row.slot) * a.shape.value_heads + head) * floats;
-  if (row.begins) {
-    std::fill_n(state, floats, 0.0f);
-  }
+  float* const state =
+      head_state(a.states, row, a.shape.value_heads, head, floats);
   for (int t = row.first_token; t < row.first_token + row.tokens; ++t) {
     advance_token(a, s, state, head, t);
   }
@@ -232,19 +228,14 @@ Advanced gated_delta(
           a.shape() == (mx::Shape{tokens, shape.value_heads}) &&
           b.shape() == a.shape() && b.dtype() == a.dtype(),
       "{} numbers and {} gates of {} tokens", qkv.size(), a.size(), tokens);
-  PARALLM_CHECK(
-      states.ndim() == 2 && states.shape(1) == delta_state_floats(shape) &&
-          states.dtype() == mx::float32,
-      "states of {} numbers, expected {}", states.shape(-1),
-      delta_state_floats(shape));
   check_weights(weights, shape);
-  check_state_rows(rows, tokens, states.shape(0));
+  check_states(states, delta_state_floats(shape), rows, tokens);
   const auto stream = kernel_stream();
   if (!on_cpu(stream)) {
     return gated_delta_reference(qkv, a, b, shape, weights, states, rows);
   }
   const auto out = mx::array::make_arrays(
-      {{tokens, shape.value_heads * shape.value_dim}, states.shape()},
+      {{tokens, delta_width(shape)}, states.shape()},
       {qkv.dtype(), states.dtype()},
       std::make_shared<DeltaRule>(stream, shape, rows),
       {states, qkv, a, b, weights.a_log, weights.dt_bias});

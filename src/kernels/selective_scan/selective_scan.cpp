@@ -87,11 +87,7 @@ PARALLM_INLINE void scan_row(
     const ScanArgs& a, ScanScratch& s, const StateRow& row, int head) {
   const auto& shape = a.shape;
   const size_t floats = shape.head_dim * s.b.size(); // of a head's state
-  float* state =
-      a.states + (static_cast<size_t>(row.slot) * shape.heads + head) * floats;
-  if (row.begins) {
-    std::fill_n(state, floats, 0.0f);
-  }
+  float* const state = head_state(a.states, row, shape.heads, head, floats);
   for (int t = row.first_token; t < row.first_token + row.tokens; ++t) {
     load_head(a, s, head, t);
     const float dt = time_step(a, head, t);
@@ -199,15 +195,10 @@ Advanced selective_scan(
           dt.shape() == (mx::Shape{tokens, shape.heads}),
       "{} numbers and {} time steps of {} tokens", xbc.size(), dt.size(),
       tokens);
-  PARALLM_CHECK(
-      states.ndim() == 2 && states.shape(1) == scan_state_floats(shape) &&
-          states.dtype() == mx::float32,
-      "states of {} numbers, expected {}", states.shape(-1),
-      scan_state_floats(shape));
   for (const auto* weight : {&weights.a_log, &weights.d, &weights.dt_bias}) {
     check_weight(*weight, shape);
   }
-  check_state_rows(rows, tokens, states.shape(0));
+  check_states(states, scan_state_floats(shape), rows, tokens);
   const auto stream = kernel_stream();
   if (!on_cpu(stream)) {
     return selective_scan_reference(xbc, dt, shape, weights, states, rows);
@@ -218,7 +209,7 @@ Advanced selective_scan(
   args.most_dt = weights.most_dt;
   args.rows = rows;
   const auto out = mx::array::make_arrays(
-      {{tokens, shape.heads * shape.head_dim}, states.shape()},
+      {{tokens, scan_width(shape)}, states.shape()},
       {xbc.dtype(), states.dtype()},
       std::make_shared<SelectiveScan>(stream, std::move(args)),
       {states, xbc, dt, weights.a_log, weights.d, weights.dt_bias});
