@@ -1,0 +1,222 @@
+// Steps of a real model on a CPU beside what the machine can do at most: how
+// long prompts take, and then a step that decodes, at that context.
+//   bench_steps MODEL_FOLDER [--prompt 1024] [--sequences 1 8 32] [--tokens 32]
+//
+// The least time of a step, by the probe in kernels/roofline: the products take
+// the longer of reading their weights once and of their int8 operations; then
+// keys and values are read once. Attention's own arithmetic counts as nothing,
+// so that the share is if anything too small.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "engine/engine.h"
+#include "kernels/roofline.h"
+#include "nn/config_json.h"
+#include "nn/safetensors_header.h"
+#include "runner/load.h"
+
+namespace parallm {
+namespace {
+
+struct Part {
+  double bytes = 0;
+  double numbers = 0;
+};
+
+// What the products of a model read and multiply.
+struct Work {
+  Part body{};       // that every token meets
+  Part experts{};    // all of them
+  Part head{};       // that only sampled positions meet
+  double chosen = 1; // of the experts, by a token
+  double kv_bytes_of_token = 0;
+
+  // tokens: of the step; samples: of them, that yield a token
+  double read_bytes(double tokens, double samples) const {
+    const double visited = 1 - std::pow(1 - chosen, tokens);
+    return body.bytes + visited * experts.bytes + (samples > 0) * head.bytes;
+  }
+  double operations(double tokens, double samples) const {
+    return 2 * (tokens * (body.numbers + chosen * experts.numbers) +
+                samples * head.numbers);
+  }
+};
+
+bool holds(const std::string& text, const char* word) {
+  return text.find(word) != std::string::npos;
+}
+
+void count_tensor(Part& part, const TensorInfo& tensor, int bits) {
+  part.bytes += static_cast<double>(tensor.bytes);
+  if (tensor.name.ends_with(".weight")) {
+    const double width = tensor.dtype == "U32" ? 32.0 / bits : 1;
+    double numbers = width;
+    for (const int64_t size : tensor.shape) {
+      numbers *= static_cast<double>(size);
+    }
+    part.numbers += numbers;
+  }
+}
+
+Work work_of(const std::string& folder, const CheckpointSummary& summary) {
+  const auto config = ConfigJson::read(folder + "/config.json");
+  const int bits = config.has("quantization")
+                       ? config.object("quantization").integer("bits", 1)
+                       : 16;
+  const auto file = read_safetensors_header(folder + "/model.safetensors");
+  Work work;
+  Part embedding;
+  for (const auto& tensor : file.tensors) {
+    const auto& name = tensor.name;
+    count_tensor(
+        holds(name, "embed_tokens") ? embedding
+        : holds(name, "lm_head")    ? work.head
+        : holds(name, "switch_mlp") ? work.experts
+                                    : work.body,
+        tensor, bits);
+  }
+  if (work.head.bytes == 0) { // the embedding is the head as well
+    work.head = embedding;
+  }
+  if (work.experts.bytes > 0) {
+    work.chosen =
+        static_cast<double>(config.integer("num_experts_per_tok", 1)) /
+        config.integer("num_experts", 1);
+  }
+  const MemoryNeeds& needs = summary.needs;
+  work.kv_bytes_of_token =
+      static_cast<double>(needs.block) / needs.block_tokens;
+  return work;
+}
+
+struct Case {
+  int sequences = 1;
+  int prompt_tokens = 1024;
+  int tokens = 32; // of each answer
+};
+
+GenerateRequest request_of(const Case& c, int i, int vocab) {
+  GenerateRequest request;
+  request.id = RequestId{static_cast<uint64_t>(i)};
+  for (int k = 0; k < c.prompt_tokens; ++k) {
+    request.prompt.push_back(
+        (k * 31 + (c.sequences * 100 + i) * 977 + 7) % (vocab - 10) + 1);
+  }
+  request.max_new_tokens = c.tokens;
+  request.sampling.temperature = 0;
+  return request;
+}
+
+struct Times {
+  double prefill_ms = 0;
+  double step_ms = 0; // that decodes: the median
+};
+
+class Loop {
+ public:
+  Loop(const RunnerOptions& wish, const CheckpointSummary& summary)
+      : engine_(
+            options_of(summary),
+            load_runner(wish, summary),
+            [](int, StepEvents) {},
+            status_) {}
+
+  Times run(const Case& c, int vocab) {
+    for (int i = 0; i < c.sequences; ++i) {
+      engine_.obey(request_of(c, i, vocab));
+    }
+    Times times;
+    const double start = steady_ms();
+    const auto& told = engine_.scheduler().counters().generated_tokens;
+    const uint64_t firsts = told + c.sequences;
+    while (!engine_.idle() && told < firsts) {
+      engine_.step();
+    }
+    times.prefill_ms = steady_ms() - start;
+    std::vector<double> steps;
+    while (!engine_.idle()) {
+      const double before = steady_ms();
+      engine_.step();
+      steps.push_back(steady_ms() - before);
+    }
+    std::nth_element(
+        steps.begin(), steps.begin() + steps.size() / 2, steps.end());
+    times.step_ms = steps[steps.size() / 2];
+    return times;
+  }
+
+ private:
+  static EngineOptions options_of(const CheckpointSummary& summary) {
+    EngineOptions options;
+    options.limits.max_positions = summary.geometry.max_positions;
+    options.geometry = {summary.geometry.blocks, summary.geometry.block_tokens};
+    return options;
+  }
+  EngineStatus status_;
+  Engine engine_;
+};
+
+// Of the least time to the time taken, in percent.
+double share(double least_ms, double ms) {
+  return 100 * least_ms / ms;
+}
+
+void measure(
+    const Work& work, const Roofline& roof, const Case& c, const Times& times) {
+  const auto products_ms = [&](double tokens, double samples) {
+    return std::max(
+               work.read_bytes(tokens, samples) / roof.read_gb_s,
+               work.operations(tokens, samples) / roof.int8_gop_s) /
+           1e6;
+  };
+  const double prompts = static_cast<double>(c.sequences) * c.prompt_tokens;
+  const double context = prompts + c.sequences * c.tokens / 2.0;
+  const double kv_ms = context * work.kv_bytes_of_token / roof.read_gb_s / 1e6;
+  fmt::print(
+      "| {} | {} | {:.0f} | {:.0f} % | {:.1f} | {:.1f} | {:.0f} % |\n",
+      c.sequences, c.prompt_tokens, 1000 * prompts / times.prefill_ms,
+      share(products_ms(prompts, c.sequences), times.prefill_ms), times.step_ms,
+      1000 * c.sequences / times.step_ms,
+      share(products_ms(c.sequences, c.sequences) + kv_ms, times.step_ms));
+}
+
+int run(const std::string& folder, const std::vector<int>& sequences, Case c) {
+  const RunnerOptions wish{.path = folder};
+  const CheckpointSummary summary = inspect_checkpoint(wish);
+  const Work work = work_of(folder, summary);
+  const Roofline roof = measure_roofline(kernel_pool());
+  fmt::print(
+      "memory {:.1f} GB/s, int8 {:.0f} GOP/s, {} threads\n\n"
+      "| sequences | prompt | prefill, tokens/s | of the roof | decode step, "
+      "ms "
+      "| tokens/s | of the roof |\n|---|---|---|---|---|---|---|\n",
+      roof.read_gb_s, roof.int8_gop_s, roof.threads);
+  Loop loop(wish, summary);
+  loop.run({1, 32, 2}, summary.geometry.vocab); // the first step wakes things
+  for (const int count : sequences) {
+    c.sequences = count;
+    measure(work, roof, c, loop.run(c, summary.geometry.vocab));
+  }
+  return 0;
+}
+
+} // namespace
+} // namespace parallm
+
+int main(int argc, char** argv) {
+  std::string folder;
+  std::vector<int> sequences{1, 8, 32};
+  parallm::Case wanted;
+  CLI::App app{"Steps of a model beside the roofline"};
+  app.add_option("model", folder, "folder")->required();
+  app.add_option("--sequences", sequences);
+  app.add_option("--prompt", wanted.prompt_tokens)
+      ->check(CLI::Range(1, 100000));
+  app.add_option("--tokens", wanted.tokens)->check(CLI::Range(2, 100000));
+  CLI11_PARSE(app, argc, argv);
+  return parallm::run(folder, sequences, wanted);
+}
