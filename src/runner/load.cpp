@@ -130,9 +130,14 @@ int positions_of(const RunnerOptions& options, const ModelShape& shape) {
   return asked;
 }
 
-// What no formula counts: buffers too small to be given back, operations, the
-// stacks of threads. bench_memory saw 4.5 to 8.9 MiB over five families.
-constexpr size_t kHeapBytes = size_t{7} << 20;
+// What no formula counts: small buffers, operations, the stacks of threads:
+// bench_memory saw 4.5 to 8.9 MiB over five families. And on the CPU buffers
+// that were freed, which lie beside those in use where they do not fit: 0.7 to
+// 1 times a step over three.
+size_t heap_bytes(const RunnerOptions& options, size_t working) {
+  constexpr size_t kSmall = size_t{7} << 20;
+  return kSmall + (runs_on_cpu(options.device) ? working : 0);
+}
 
 MemoryNeeds needs_of(
     const RunnerOptions& options,
@@ -140,12 +145,13 @@ MemoryNeeds needs_of(
     const KvGeometry& geometry) {
   KvGeometry one_block = geometry;
   one_block.blocks = 1;
+  const size_t working = working_bytes(options, facts);
   return {
       .weights = facts.weight_bytes,
       .making = facts.making_bytes,
-      .working = working_bytes(options, facts),
+      .working = working,
       .answers = options.answer_bytes,
-      .heap = kHeapBytes,
+      .heap = heap_bytes(options, working),
       .states = state_bytes(geometry),
       .block = kv_bytes_per_block(one_block),
       .block_tokens = options.block_tokens,
@@ -153,24 +159,21 @@ MemoryNeeds needs_of(
       .max_sequences = options.max_sequences};
 }
 
-// Large buffers go back to the system when they are freed. Steps differ in
-// size: what MLX's cache and the heap would keep of one step seldom fits the
-// next, and lies beside it. Beside the product that fills a buffer, new pages
-// cost little.
-void return_buffers() {
+// MLX keeps no freed buffer, the heap does: new pages for each layer's results
+// took a fifth of a prefill. Unless they are set, both limits move by
+// themselves.
+void keep_buffers_in_heap() {
   mx::set_cache_limit(0);
 #ifdef __GLIBC__
-  // Unless they are set, both rise up to 32 and 64 MiB by themselves. Smaller
-  // buffers, as steps of few rows have them, stay with the heap.
-  mallopt(M_MMAP_THRESHOLD, 1 << 20);
-  mallopt(M_TRIM_THRESHOLD, 4 << 20);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20); // the most that it takes
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
 #endif
 }
 
 // Metal is slow to allocate.
 void bound_cache(const RunnerOptions& options, const MemoryPlan& plan) {
   if (runs_on_cpu(options.device)) {
-    return_buffers();
+    keep_buffers_in_heap();
   } else {
     mx::set_cache_limit(std::max(plan.working, size_t{64} << 20));
   }
