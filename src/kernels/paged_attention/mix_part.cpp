@@ -138,7 +138,7 @@ PARALLM_INLINE void mix_words(const Part& p, int first_number) {
 #pragma GCC unroll 8
       for (int n = 0; n < kWords; ++n) {
         const size_t place = offset + n * sizeof(Words);
-        __builtin_prefetch(ahead[i] + place);
+        __builtin_prefetch(ahead[i] + place, 0, 2);
         Words words;
         std::memcpy(&words, rows[i] + place, sizeof(words));
 #pragma GCC unroll 4

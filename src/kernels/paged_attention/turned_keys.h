@@ -76,7 +76,7 @@ PARALLM_INLINE void turn_keys(
     Floats block[kLanes];
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) {
-      __builtin_prefetch(ahead[i] + d * stored_bytes(kType));
+      __builtin_prefetch(ahead[i] + d * stored_bytes(kType), 0, 2);
       load_stored<kType>(
           block[i], keys[i] + d * stored_bytes(kType), width - d);
     }
@@ -108,7 +108,7 @@ PARALLM_INLINE void turn_key_pairs(
     Words block[kLanes];
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) {
-      __builtin_prefetch(ahead[i] + d * stored_bytes(kType));
+      __builtin_prefetch(ahead[i] + d * stored_bytes(kType), 0, 2);
       load_pairs<kType>(block[i], keys[i] + d * stored_bytes(kType), width - d);
     }
     transpose(block);
