@@ -23,6 +23,7 @@ constexpr Subcommand kSubcommands[] = {
     {"doctor", "what this machine can do, and whether the kernels are right",
      run_doctor},
     {"tokenize", "ids of a text, and the text of ids", run_tokenize},
+    {"bench", "how quick a server is, by concurrency", run_bench},
 };
 
 void print_help() {

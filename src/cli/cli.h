@@ -22,5 +22,6 @@ int run_config(const std::vector<std::string>& arguments);
 int run_inspect(const std::vector<std::string>& arguments);
 int run_doctor(const std::vector<std::string>& arguments);
 int run_tokenize(const std::vector<std::string>& arguments);
+int run_bench(const std::vector<std::string>& arguments);
 
 } // namespace parallm
