@@ -60,7 +60,7 @@ TEST(Resolve, ChunksShrinkWithTheWeights) {
     return engine_options(tiny_chat(), checkpoint).limits.max_chunk_tokens;
   };
   EXPECT_EQ(chunk(1'000'000), 512);
-  EXPECT_EQ(chunk(50'000'000), 100);
+  EXPECT_EQ(chunk(450'000'000), 100);
   EXPECT_EQ(chunk(5'000'000'000), 32);
 }
 
