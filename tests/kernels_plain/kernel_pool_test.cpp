@@ -6,7 +6,7 @@
 #include <numeric>
 #include <stdexcept>
 
-#ifdef __linux__
+#if defined(__linux__) && defined(__x86_64__)
 #include <sys/resource.h>
 #include <unistd.h>
 #endif
@@ -89,11 +89,12 @@ TEST(KernelPool, TakesCallersInTurn) {
   EXPECT_EQ(second, std::vector<int>(5000, 200));
 }
 
-// Sanitizers take address space of their own, and end where it is refused.
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
+// Sanitizers take address space of their own, and end where it is refused; a
+// program for Arm that QEMU runs cannot start another.
+#if defined(__linux__) && defined(__x86_64__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 // Leaves address space for the stacks of a few threads; false where the system
-// does not heed that (QEMU).
+// does not heed that.
 bool limit_memory() {
   constexpr rlim_t kRoom = rlim_t{32} << 20;
   size_t pages = 0;
