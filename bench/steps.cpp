@@ -11,8 +11,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <vector>
 
+#include "base/check.h"
 #include "engine/engine.h"
 #include "kernels/roofline.h"
 #include "nn/config_json.h"
@@ -122,7 +124,7 @@ class Loop {
       : engine_(
             options_of(summary),
             load_runner(wish, summary),
-            [](int, StepEvents) {},
+            [this](int, const StepEvents& events) { see(events); },
             status_) {}
 
   Times run(const Case& c, int vocab) {
@@ -131,9 +133,9 @@ class Loop {
     }
     Times times;
     const double start = steady_ms();
-    const auto& told = engine_.scheduler().counters().generated_tokens;
-    const uint64_t firsts = told + c.sequences;
-    while (!engine_.idle() && told < firsts) {
+    answering_.clear();
+    while (!engine_.idle() &&
+           static_cast<int>(answering_.size()) < c.sequences) {
       engine_.step();
     }
     times.prefill_ms = steady_ms() - start;
@@ -143,6 +145,7 @@ class Loop {
       engine_.step();
       steps.push_back(steady_ms() - before);
     }
+    PARALLM_CHECK(!steps.empty(), "no step for {} tokens", c.tokens);
     std::nth_element(
         steps.begin(), steps.begin() + steps.size() / 2, steps.end());
     times.step_ms = steps[steps.size() / 2];
@@ -153,9 +156,17 @@ class Loop {
   static EngineOptions options_of(const CheckpointSummary& summary) {
     EngineOptions options;
     options.limits.max_positions = summary.geometry.max_positions;
+    options.limits.has_states = summary.has_states;
     options.geometry = {summary.geometry.blocks, summary.geometry.block_tokens};
     return options;
   }
+  void see(const StepEvents& events) {
+    for (const TokenEvent& event : events) {
+      answering_.insert(event.id);
+    }
+  }
+
+  std::set<RequestId> answering_; // since run() began
   EngineStatus status_;
   Engine engine_;
 };

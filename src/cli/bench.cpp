@@ -55,8 +55,8 @@ int words_after_warm_up(const Options& options, Prompts& prompts) {
   }
   const int tokens = stream.prompt_tokens();
   const double wanted = options.prompt_tokens;
-  return tokens == 0 ? options.prompt_tokens
-                     : std::max(1, int(std::lround(wanted * wanted / tokens)));
+  const double words = tokens == 0 ? wanted : wanted * wanted / tokens;
+  return int(std::lround(std::clamp(words, 1.0, 10 * wanted)));
 }
 
 std::vector<CompletionStream> read_streams(

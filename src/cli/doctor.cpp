@@ -78,21 +78,24 @@ std::string complaint(const SelfTestResult& result) {
 }
 
 // Results of one kernel: whose code is right, and whose is in use.
-ReportLine right_line(std::span<const SelfTestResult> results) {
+ReportLine sets_line(std::span<const SelfTestResult> results) {
   std::vector<std::string> right;
-  InstructionSet in_use{};
+  std::string in_use;
   for (const SelfTestResult& result : results) {
     if (result.passed() && result.code == result.set) {
       right.emplace_back(name_of(result.code));
     }
     if (result.set == instruction_set()) {
-      in_use = result.code;
+      in_use = fmt::format(
+          "{}{}", name_of(result.code), result.passed() ? "" : ", WRONG");
     }
   }
   return {
       results[0].kernel,
       fmt::format(
-          "ok with {}; in use: {}", fmt::join(right, ", "), name_of(in_use))};
+          "ok with {}; in use: {}",
+          right.empty() ? "none" : fmt::format("{}", fmt::join(right, ", ")),
+          in_use)};
 }
 
 // One line a kernel; and one more for each set with which it is wrong.
@@ -101,7 +104,7 @@ Lines kernel_report(const std::vector<SelfTestResult>& results) {
   Lines lines;
   for (size_t at = 0; at < results.size(); at += sets) {
     const std::span of_kernel(&results[at], sets);
-    lines.push_back(right_line(of_kernel));
+    lines.push_back(sets_line(of_kernel));
     for (const SelfTestResult& result : of_kernel) {
       if (!result.passed()) {
         lines.push_back({result.kernel, complaint(result)});

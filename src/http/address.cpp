@@ -17,15 +17,26 @@ std::string Address::url() const {
   return "http://" + authority() + path;
 }
 
+namespace {
+
+bool is_port(int number) {
+  return number >= 1 && number <= 65535;
+}
+
+} // namespace
+
 Address parse_address(const std::string& url) {
   static const std::regex kUrl(
       R"(http://(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]/:?#@\s]+)))"
       R"((?::([0-9]{1,5}))?((?:/[^/?#\s]+)*)/*)");
   std::smatch parts;
-  if (!std::regex_match(url, parts, kUrl)) {
+  if (!std::regex_match(url, parts, kUrl) ||
+      (parts[3].matched && !is_port(std::stoi(parts[3])))) {
     throw StartError(
         kExitUsage,
-        fmt::format("\"{}\": expected http://HOST:PORT (no https)", url));
+        fmt::format(
+            "\"{}\": expected http://HOST:PORT (no https, ports up to 65535)",
+            url));
   }
   Address address{.host = parts[1].str() + parts[2].str()};
   if (parts[3].matched) {

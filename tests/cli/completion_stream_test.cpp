@@ -79,6 +79,12 @@ TEST(CompletionStream, WordsOfAServerAreShortAndWellFormed) {
       read_stream(answer).error, "500: \xef\xbf\xbd" + std::string(299, 'x'));
 }
 
+TEST(CompletionStream, AnErrorOfNullIsNone) {
+  const auto stream =
+      read_stream(answer_of({kPiece, "data: {\"error\": null}\n\n", kEnd}));
+  EXPECT_EQ(stream.error, "");
+}
+
 TEST(CompletionStream, AnErrorWithinTheStreamIsOne) {
   const auto stream = read_stream(answer_of(
       {kPiece, "data: {\"error\": {\"message\": \"out of luck\"}}\n\n", kEnd}));

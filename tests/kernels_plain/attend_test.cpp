@@ -7,6 +7,8 @@
 #include <numeric>
 #include <random>
 
+#include "kernels/kernel_pool.h"
+#include "kernels/usable_cores.h"
 #include "tests/kernels_plain/each_set.h"
 #include "tests/kernels_plain/small_floats.h"
 #include "tests/support/numbers.h"
@@ -104,9 +106,8 @@ struct Step {
   std::vector<float> sinks;
 };
 
-Step step_of(const Model& m) {
-  const int rows = static_cast<int>(step_rows().size());
-  const int width = (kLongest + m.block_tokens - 1) / m.block_tokens;
+Step step_of(const Model& m, int rows = 4, int longest = kLongest) {
+  const int width = (longest + m.block_tokens - 1) / m.block_tokens;
   std::vector<int32_t> tables(rows * width);
   std::iota(tables.begin(), tables.end(), 0);
   std::shuffle(tables.begin(), tables.end(), std::mt19937(4));
@@ -245,6 +246,22 @@ TEST(PlainAttend, IsThatOfFloat64AtOddSizes) {
     const Step s = step_of(m);
     under_each_set([&] { expect_exact(run(s, step_rows()), s); });
   }
+}
+
+// One thread takes the parts in turn, several take some at a time: 2 take 8 of
+// the 11 parts of a row, then the others.
+TEST(PlainAttend, HasTheSameBitsOnAnyNumberOfThreads) {
+  Model m = models()[0];
+  m.heads = m.kv_heads = 1;
+  const std::vector<AttendRow> rows = {{0, 2700, 2703}};
+  const Step s = step_of(m, 1, 2703);
+  set_kernel_threads(1);
+  const auto alone = run(s, rows);
+  for (const int threads : {2, 3}) {
+    set_kernel_threads(threads);
+    EXPECT_TRUE(same_bits(run(s, rows), alone)) << threads;
+  }
+  set_kernel_threads(usable_cores());
 }
 
 TEST(PlainAttend, HasTheSameBitsTokenByToken) {

@@ -79,7 +79,7 @@ double worst_error(
     const double expected = exact(x[i]);
     const double size = std::max(std::abs(expected), 1.2e-38);
     const double error = std::abs(results[i] - expected) / size;
-    worst = error <= worst ? worst : error;
+    worst = test::larger_error(worst, error);
   }
   return worst;
 }
@@ -120,8 +120,8 @@ TEST(VectorMath, TurnsByAnglesOfAnySize) {
       double worst = 0;
       for (size_t i = 0; i < angles.size(); ++i) {
         const double x = angles[i];
-        worst = std::max(worst, std::abs(sines[i] - std::sin(x)));
-        worst = std::max(worst, std::abs(cosines[i] - std::cos(x)));
+        worst = test::larger_error(worst, std::abs(sines[i] - std::sin(x)));
+        worst = test::larger_error(worst, std::abs(cosines[i] - std::cos(x)));
       }
       EXPECT_LT(worst, 2e-7) << most;
     }

@@ -20,15 +20,17 @@ inline std::vector<float> random_floats(size_t n, uint32_t seed) {
   return values;
 }
 
+// Infinite if one is not a number.
+inline double larger_error(double a, double b) {
+  return std::isnan(a) || std::isnan(b) ? INFINITY : std::max(a, b);
+}
+
 // Infinite if the sizes differ or anything is not a number.
 inline float max_difference(
     const std::vector<float>& a, const std::vector<float>& b) {
   float most = a.size() == b.size() ? 0 : INFINITY;
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    const float difference = std::abs(a[i] - b[i]);
-    most = difference <= most       ? most
-           : std::isnan(difference) ? INFINITY
-                                    : difference;
+    most = static_cast<float>(larger_error(most, std::abs(a[i] - b[i])));
   }
   return most;
 }

@@ -23,10 +23,15 @@ std::optional<TokenUsage> usage_in(const json::value& event) {
   return usage.output_tokens > 0 ? std::optional(usage) : std::nullopt;
 }
 
+bool has_error(const json::value& event) {
+  const auto* error = json_at(event, "/error");
+  return error != nullptr && !error->is_null();
+}
+
 void take_event(
     const std::string& data, double at_s, CompletionStream& stream) {
   const auto event = parse_json(data);
-  if (!event || json_at(event.value(), "/error") != nullptr) {
+  if (!event || has_error(event.value())) {
     stream.error = error_text(data);
     return;
   }

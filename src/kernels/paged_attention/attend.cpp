@@ -86,65 +86,67 @@ void attend_tile(const AttendArgs& a, const AttendTile& tile) {
   store_tile({a, tile, total});
 }
 
-// The same with a task for each part.
+// The same with several parts of each tile at a time, so that every thread has
+// work, and no more, so that their sums take little memory.
 class DividedTiles {
  public:
-  DividedTiles(const AttendArgs& a, const std::vector<AttendTile>& tiles)
-      : a_(a), tiles_(tiles) {
+  DividedTiles(
+      const AttendArgs& a, const std::vector<AttendTile>& tiles, int at_once)
+      : a_(a), tiles_(tiles), at_once_(at_once) {
     for (const auto& tile : tiles) {
-      first_task_.push_back(tasks_);
-      first_float_.push_back(floats_);
-      const int parts = tile.end_part() - tile.first_part(a);
-      tasks_ += parts;
-      floats_ += parts * sums_floats(a, tile.queries(a));
+      tile_floats_ = std::max(tile_floats_, sums_floats(a, tile.queries(a)));
+      parts_ = std::max(parts_, parts_of(tile));
     }
-    sums_.resize(floats_);
+    totals_.resize(tiles.size() * tile_floats_);
+    sums_.resize(tiles.size() * at_once * tile_floats_);
   }
 
-  int tasks() const { return tasks_; }
-
-  void attend(int task) {
-    const auto after = std::ranges::upper_bound(first_task_, task);
-    const auto tile = static_cast<int>(after - first_task_.begin()) - 1;
-    const int part = task - first_task_[tile];
-    attend_part(
-        {a_, tiles_[tile], tiles_[tile].first_part(a_) + part,
-         scratch(part_work_floats(a_, tiles_[tile].queries(a_))),
-         sums_of(tile, part)});
-  }
-
-  void merge_and_store(int tile) {
-    const int queries = tiles_[tile].queries(a_);
-    const size_t floats = sums_floats(a_, queries);
-    float* memory = scratch(floats);
-    std::fill_n(memory, floats, 0.0f);
-    const auto total = sums_at(memory, queries);
-    const int parts = tiles_[tile].end_part() - tiles_[tile].first_part(a_);
-    for (int part = 0; part < parts; ++part) {
-      merge(a_, queries, total, sums_of(tile, part));
+  void attend(KernelPool& pool) {
+    const int count = static_cast<int>(tiles_.size());
+    for (int first = 0; first < parts_; first += at_once_) {
+      pool.run(count * at_once_, [&](int i) {
+        attend(i / at_once_, first + i % at_once_);
+      });
+      pool.run(count, [&](int tile) { gather(tile, first); });
     }
-    store_tile({a_, tiles_[tile], total});
+    pool.run(count, [&](int i) { store_tile({a_, tiles_[i], total(i)}); });
   }
 
  private:
-  AttendSums sums_of(int tile, int part) {
-    const int queries = tiles_[tile].queries(a_);
-    return sums_at(
-        &sums_[first_float_[tile] + part * sums_floats(a_, queries)], queries);
+  int parts_of(const AttendTile& tile) const {
+    return tile.end_part() - tile.first_part(a_);
+  }
+  AttendSums total(int tile) {
+    return sums_at(&totals_[tile * tile_floats_], tiles_[tile].queries(a_));
+  }
+  AttendSums sums(int tile, int part) {
+    const size_t place = tile * at_once_ + part % at_once_;
+    return sums_at(&sums_[place * tile_floats_], tiles_[tile].queries(a_));
+  }
+
+  void attend(int tile, int part) {
+    const AttendTile& t = tiles_[tile];
+    if (part < parts_of(t)) {
+      attend_part(
+          {a_, t, t.first_part(a_) + part,
+           scratch(part_work_floats(a_, t.queries(a_))), sums(tile, part)});
+    }
+  }
+  void gather(int tile, int first) {
+    const int end = std::min(first + at_once_, parts_of(tiles_[tile]));
+    for (int part = first; part < end; ++part) {
+      merge(a_, tiles_[tile].queries(a_), total(tile), sums(tile, part));
+    }
   }
 
   const AttendArgs& a_;
   const std::vector<AttendTile>& tiles_;
-  std::vector<int> first_task_;
-  std::vector<size_t> first_float_;
-  int tasks_ = 0;
-  size_t floats_ = 0;
+  int at_once_; // parts of a tile
+  int parts_ = 0;
+  size_t tile_floats_ = 0;
+  std::vector<float> totals_;
   std::vector<float> sums_;
 };
-
-bool are_few(const std::vector<AttendTile>& tiles, int threads) {
-  return threads > 1 && static_cast<int>(tiles.size()) < kFewTasks * threads;
-}
 
 } // namespace
 
@@ -152,13 +154,12 @@ void attend(const AttendArgs& args) {
   auto& pool = kernel_pool();
   const auto tiles = tiles_of(args);
   const int count = static_cast<int>(tiles.size());
-  if (!are_few(tiles, pool.threads())) {
+  const int wanted = kFewTasks * pool.threads();
+  if (count == 0 || count >= wanted || pool.threads() == 1) {
     pool.run(count, [&](int i) { attend_tile(args, tiles[i]); });
-    return;
+  } else {
+    DividedTiles(args, tiles, (wanted + count - 1) / count).attend(pool);
   }
-  DividedTiles divided(args, tiles);
-  pool.run(divided.tasks(), [&](int i) { divided.attend(i); });
-  pool.run(count, [&](int i) { divided.merge_and_store(i); });
 }
 
 } // namespace parallm
