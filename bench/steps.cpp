@@ -162,7 +162,9 @@ class Loop {
   }
   void see(const StepEvents& events) {
     for (const TokenEvent& event : events) {
-      answering_.insert(event.id);
+      if (event.token != kNoToken) {
+        answering_.insert(event.id);
+      }
     }
   }
 
