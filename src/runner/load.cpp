@@ -130,13 +130,20 @@ int positions_of(const RunnerOptions& options, const ModelShape& shape) {
   return asked;
 }
 
+// Whether the heap can be told to keep large buffers that were freed.
+#ifdef __GLIBC__
+constexpr bool kHeapKeeps = true;
+#else
+constexpr bool kHeapKeeps = false;
+#endif
+
 // What no formula counts: small buffers, operations, the stacks of threads:
 // bench_memory saw 4.5 to 8.9 MiB over five families. And on the CPU buffers
-// that were freed, which lie beside those in use where they do not fit: 0.7 to
-// 1 times a step over three.
+// that were freed, which lie beside those in use where they do not fit: it saw
+// 0.7 to 1 times a step's over three families.
 size_t heap_bytes(const RunnerOptions& options, size_t working) {
   constexpr size_t kSmall = size_t{7} << 20;
-  return kSmall + (runs_on_cpu(options.device) ? working : 0);
+  return kSmall + (kHeapKeeps && runs_on_cpu(options.device) ? working : 0);
 }
 
 MemoryNeeds needs_of(
