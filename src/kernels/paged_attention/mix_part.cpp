@@ -117,8 +117,9 @@ struct Mix {
   }
 };
 
-// The few queries of a token take values as they lie, without widening them for
-// others first. A word holds kParts numbers, which go to as many sums.
+// A few queries, of one token or more, take values as they lie, without
+// widening them for others first. A word holds kParts numbers, which go to as
+// many sums.
 template <int kRows, int kWords, StoredType kType>
 PARALLM_INLINE void mix_words(const Part& p, int first_number) {
   constexpr int kParts = sizeof(float) / stored_bytes(kType);
