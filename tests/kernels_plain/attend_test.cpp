@@ -234,6 +234,11 @@ std::vector<Model> models() {
     m.value_width = 16;
     m.block_tokens = 16;
     all.push_back(m);
+    m.window = 0;
+    m.softcap = 0;
+    m.heads = m.kv_heads = 5;
+    m.value_width = 128;
+    all.push_back(m);
   }
   return all;
 }
@@ -260,6 +265,30 @@ TEST(PlainAttend, HasTheSameBitsOnAnyNumberOfThreads) {
   for (const int threads : {2, 3}) {
     set_kernel_threads(threads);
     EXPECT_TRUE(same_bits(run(s, rows), alone)) << threads;
+  }
+  set_kernel_threads(usable_cores());
+}
+
+// Alone a token's tiles have 2 key heads each, among others all 8.
+TEST(PlainAttend, HasTheSameBitsWithAnyNumberOfHeadsTogether) {
+  for (Model m : models()) {
+    m.heads = 16;
+    m.kv_heads = 8;
+    m.width = 24;
+    m.value_width = 64; // whole words of bfloat16 and int8
+    const Step s = step_of(m, 8);
+    std::vector<AttendRow> rows;
+    for (int i = 0; i < 8; ++i) {
+      rows.push_back({i, 290 + i, 291 + i});
+    }
+    set_kernel_threads(2);
+    under_each_set([&] {
+      const auto among_others = run(s, rows);
+      const auto alone = run(s, {rows[0]});
+      ASSERT_TRUE(same_bits(
+          {alone.begin(), alone.begin() + 16 * 64},
+          {among_others.begin(), among_others.begin() + 16 * 64}));
+    });
   }
   set_kernel_threads(usable_cores());
 }

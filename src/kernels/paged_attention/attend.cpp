@@ -14,20 +14,46 @@ namespace {
 constexpr int kTileQueries = 64;
 // Tasks for each thread below which tiles are divided.
 constexpr int kFewTasks = 4;
+// Key heads below which tiles are not divided by heads.
+constexpr int kFewHeads = 2;
+
+bool are_enough(const std::vector<AttendTile>& tiles, const KernelPool& pool) {
+  return static_cast<int>(tiles.size()) >= kFewTasks * pool.threads();
+}
 
 int tile_tokens(const AttendArgs& a) {
   return std::max(1, kTileQueries / (a.heads / a.kv_heads));
 }
 
-std::vector<AttendTile> tiles_of(const AttendArgs& a) {
+// Key heads of a tile of `tokens`: few tokens take many, so that memory is read
+// in order.
+int tile_heads(const AttendArgs& a, int tokens, int most) {
+  const int queries = tokens * (a.heads / a.kv_heads);
+  return std::clamp(kTileQueries / queries, 1, most);
+}
+
+std::vector<AttendTile> tiles_of(const AttendArgs& a, int most_heads) {
   const int tokens = tile_tokens(a);
   std::vector<AttendTile> tiles;
   for (int r = 0; r < a.row_count; ++r) {
     for (int begin = a.rows[r].begin; begin < a.rows[r].end; begin += tokens) {
-      for (int g = 0; g < a.kv_heads; ++g) {
-        tiles.push_back({r, begin, std::min(begin + tokens, a.rows[r].end), g});
+      const int end = std::min(begin + tokens, a.rows[r].end);
+      const int heads = tile_heads(a, end - begin, most_heads);
+      for (int g = 0; g < a.kv_heads; g += heads) {
+        tiles.push_back({r, begin, end, g, std::min(heads, a.kv_heads - g)});
       }
     }
+  }
+  return tiles;
+}
+
+// Tiles of as many heads as leave every thread work.
+std::vector<AttendTile> tiles_of(const AttendArgs& a, const KernelPool& pool) {
+  int heads = a.kv_heads;
+  auto tiles = tiles_of(a, heads);
+  while (heads > kFewHeads && !are_enough(tiles, pool)) {
+    heads = std::max(kFewHeads, heads / 2);
+    tiles = tiles_of(a, heads);
   }
   return tiles;
 }
@@ -75,7 +101,7 @@ void merge(
 void attend_tile(const AttendArgs& a, const AttendTile& tile) {
   const int queries = tile.queries(a);
   const size_t floats = sums_floats(a, queries);
-  float* memory = scratch(2 * floats + part_work_floats(a, queries));
+  float* memory = scratch(2 * floats + part_work_floats(a, tile));
   const auto total = sums_at(memory, queries);
   const auto sums = sums_at(memory + floats, queries);
   std::fill_n(memory, floats, 0.0f);
@@ -128,8 +154,8 @@ class DividedTiles {
     const AttendTile& t = tiles_[tile];
     if (part < parts_of(t)) {
       attend_part(
-          {a_, t, t.first_part(a_) + part,
-           scratch(part_work_floats(a_, t.queries(a_))), sums(tile, part)});
+          {a_, t, t.first_part(a_) + part, scratch(part_work_floats(a_, t)),
+           sums(tile, part)});
     }
   }
   void gather(int tile, int first) {
@@ -152,12 +178,12 @@ class DividedTiles {
 
 void attend(const AttendArgs& args) {
   auto& pool = kernel_pool();
-  const auto tiles = tiles_of(args);
+  const auto tiles = tiles_of(args, pool);
   const int count = static_cast<int>(tiles.size());
-  const int wanted = kFewTasks * pool.threads();
-  if (count == 0 || count >= wanted || pool.threads() == 1) {
+  if (count == 0 || are_enough(tiles, pool) || pool.threads() == 1) {
     pool.run(count, [&](int i) { attend_tile(args, tiles[i]); });
   } else {
+    const int wanted = kFewTasks * pool.threads();
     DividedTiles(args, tiles, (wanted + count - 1) / count).attend(pool);
   }
 }

@@ -10,8 +10,8 @@ using namespace attending;
 
 PARALLM_INLINE Part part_of(const AttendPart& args) {
   const AttendArgs& a = args.args;
-  const int group = a.heads / a.kv_heads;
-  const int queries = args.tile.queries(a);
+  const AttendTile& tile = args.tile;
+  const int queries = tile.queries(a);
   const int width = round_up(a.keys.width), padded = round_up(a.values.width);
   float* q = args.work;
   float* keys = q + size_t{1} * queries * width;
@@ -20,21 +20,23 @@ PARALLM_INLINE Part part_of(const AttendPart& args) {
   float* scales = scores + size_t{kPartPositions} * queries;
   Part p{
       a,
-      args.tile,
-      a.tables + static_cast<size_t>(args.tile.row) * a.table_width,
+      tile,
+      a.tables + static_cast<size_t>(tile.row) * a.table_width,
       args.part * kPartPositions,
-      group,
-      queries,
+      tile.kv_heads > 1 ? kLanes : kKeys,
+      a.heads / a.kv_heads,
+      tile.head_queries(a),
       {},
       padded,
+      tile.kv_head,
       q,
       keys,
       values,
       scores,
       scales,
-      scales + kPartPositions,
+      scales + kPartPositions * tile.kv_heads,
       args.out};
-  p.seen = range_between(p, 0, queries - 1);
+  p.seen = range_between(p, 0, p.queries - 1);
   return p;
 }
 
@@ -77,8 +79,10 @@ PARALLM_INLINE void store_body(const AttendStore& store) {
   const int padded = round_up(width), queries = tile.queries(a);
   const AttendRow& row = a.rows[tile.row];
   const int token = row.first_token + tile.begin - row.begin;
+  const int head_queries = tile.head_queries(a);
   for (int i = 0; i < queries; ++i) {
-    const int head = tile.kv_head * group + i % group;
+    const int kv_head = tile.kv_head + i / head_queries;
+    const int head = kv_head * group + i % group;
     float sum = store.total.sum[i];
     float share = 1;
     if (a.sinks != nullptr) {
@@ -90,7 +94,8 @@ PARALLM_INLINE void store_body(const AttendStore& store) {
     for (int d = 0; d < padded; ++d) {
       mixed[d] = mixed[d] * share / sum;
     }
-    const size_t at = static_cast<size_t>(token + i / group) * a.heads + head;
+    const size_t query_token = token + i % head_queries / group;
+    const size_t at = query_token * a.heads + head;
     store_row(
         a.q_type,
         static_cast<char*>(a.out) + at * width * float_bytes(a.q_type), mixed,
@@ -103,10 +108,10 @@ PARALLM_MULTIVERSION(store_on_any, store_body, AttendStore)
 
 } // namespace
 
-size_t part_work_floats(const AttendArgs& a, int queries) {
+size_t part_work_floats(const AttendArgs& a, const AttendTile& tile) {
   const size_t key = round_up(a.keys.width), value = round_up(a.values.width);
-  return queries * (key + kPartPositions) + kKeys * (key + value) +
-         2 * kPartPositions;
+  return tile.queries(a) * (key + kPartPositions) + kKeys * (key + value) +
+         2 * kPartPositions * tile.kv_heads;
 }
 
 void attend_part(const AttendPart& args) {

@@ -11,17 +11,19 @@ namespace parallm {
 
 inline constexpr int kPartPositions = 256;
 
-// Tokens of a row of the step, with the query heads that share a key head. Its
-// queries are numbered token by token.
+// Tokens of a row of the step, with some key heads and the query heads that
+// share them. Its queries are numbered by key head, then token, then head.
 struct AttendTile {
   int row = 0;
   int begin = 0; // positions [begin, end) in its sequence
   int end = 0;
-  int kv_head = 0;
+  int kv_head = 0; // the first
+  int kv_heads = 1;
 
-  int queries(const AttendArgs& a) const {
+  int head_queries(const AttendArgs& a) const { // of one key head
     return (end - begin) * (a.heads / a.kv_heads);
   }
+  int queries(const AttendArgs& a) const { return kv_heads * head_queries(a); }
   // Parts [first_part, end_part) have what it sees.
   int first_part(const AttendArgs& a) const {
     const int first = a.window > 0 ? begin + 1 - a.window : 0;
@@ -39,8 +41,8 @@ struct AttendSums {
   float* mixed = nullptr; // (n, Dv padded)
 };
 
-// Floats of working memory for a part of a tile of n queries.
-size_t part_work_floats(const AttendArgs& args, int queries);
+// Floats of working memory for a part of a tile.
+size_t part_work_floats(const AttendArgs& args, const AttendTile& tile);
 
 struct AttendPart {
   const AttendArgs& args;

@@ -4,47 +4,37 @@
 namespace parallm::attending {
 namespace {
 
-// The same of values: later ones, then the keys of the next part.
-PARALLM_INLINE void find_ahead_of_values(
-    const Part& p, int at, const char* (&rows)[kLanes]) {
-  const int later = at + kAhead;
-  if (later < p.seen.end) {
-    find_existing_rows(p, p.a.values, p.start + later, rows);
-  } else {
-    find_existing_rows(
-        p, p.a.keys, p.start + kPartPositions + at % kAhead, rows);
+template <StoredType kType>
+PARALLM_INLINE void load_row_of(const Part& p, const char* row, float* to) {
+  for (int d = 0; d < p.padded; d += kLanes) {
+    Floats value;
+    load_stored<kType>(
+        value, row + d * stored_bytes(kType), p.a.values.width - d);
+    std::memcpy(to + d, &value, sizeof(value));
   }
 }
 
 template <StoredType kType>
-PARALLM_INLINE void load_values(const Part& p, int first, int end) {
-  for (int at = first; at < end; at += kLanes) {
-    const char* rows[kLanes];
-    const int count = std::min(kLanes, end - at);
-    find_rows(p, p.a.values, p.start + at, count, rows);
-    for (int i = 0; i < count; ++i) {
-      const char* from = rows[i] + (has_scale(kType) ? kKvScaleBytes : 0);
-      float* to = p.values + static_cast<size_t>(at % kKeys + i) * p.padded;
-      for (int d = 0; d < p.padded; d += kLanes) {
-        Floats value;
-        load_stored<kType>(
-            value, from + d * stored_bytes(kType), p.a.values.width - d);
-        std::memcpy(to + d, &value, sizeof(value));
-      }
-    }
+PARALLM_INLINE void load_values(const Part& p, const Step& step) {
+  const size_t offset = p.kv_head * p.head_bytes(p.a.values) +
+                        (has_scale(kType) ? kKvScaleBytes : 0);
+  for (int at = step.first; at < step.end; ++at) {
+    load_row_of<kType>(
+        p, step.rows[at - step.first] + offset,
+        p.values + static_cast<size_t>(at % p.step) * p.padded);
   }
 }
 
-PARALLM_INLINE void load_values(const Part& p, int first, int end) {
+PARALLM_INLINE void load_values(const Part& p, const Step& step) {
   switch (p.a.pool_type) {
     case StoredType::kF32:
-      return load_values<StoredType::kF32>(p, first, end);
+      return load_values<StoredType::kF32>(p, step);
     case StoredType::kF16:
-      return load_values<StoredType::kF16>(p, first, end);
+      return load_values<StoredType::kF16>(p, step);
     case StoredType::kBF16:
-      return load_values<StoredType::kBF16>(p, first, end);
+      return load_values<StoredType::kBF16>(p, step);
     case StoredType::kI8:
-      return load_values<StoredType::kI8>(p, first, end);
+      return load_values<StoredType::kI8>(p, step);
   }
 }
 
@@ -101,7 +91,7 @@ struct Mix {
     const int from = std::max(first, range.first);
     const int count = std::min(end, range.end) - from;
     const float* values =
-        p.values + static_cast<size_t>(from % kKeys) * p.padded;
+        p.values + static_cast<size_t>(from % p.step) * p.padded;
     const float* weights =
         p.scores + static_cast<size_t>(query) * kPartPositions + from;
     float* mixed = p.out.mixed + static_cast<size_t>(query) * p.padded;
@@ -117,119 +107,132 @@ struct Mix {
   }
 };
 
-// A few queries, of one token or more, take values as they lie, without
-// widening them for others first. A word holds kParts numbers, which go to as
-// many sums.
+// A few queries take values as they lie, without widening them for others
+// first. A word holds kParts numbers, which go to as many sums; they lie in
+// this order in `mixed` until all is summed.
 template <int kRows, int kWords, StoredType kType>
-PARALLM_INLINE void mix_words(const Part& p, int first_number) {
+PARALLM_INLINE void mix_words(
+    const Part& p, int at, const char* const* rows, size_t offset, int d) {
   constexpr int kParts = sizeof(float) / stored_bytes(kType);
-  Floats sums[kRows][kWords][kParts] = {};
-  const size_t skip = has_scale(kType) ? kKvScaleBytes : 0;
-  const size_t offset = skip + first_number * stored_bytes(kType);
-  for (int at = p.seen.first / kLanes * kLanes; at < p.seen.end; at += kLanes) {
-    const char* rows[kLanes];
-    const char* ahead[kLanes];
-    find_rows(
-        p, p.a.values, p.start + at, std::min(kLanes, p.seen.end - at), rows);
-    find_ahead_of_values(p, at, ahead);
-    const float* weights = p.scores + at;
-    const int begin = std::max(0, p.seen.first - at);
-    const int end = std::min(kLanes, p.seen.end - at);
-    for (int i = begin; i < end; ++i) {
+  Floats sums[kRows][kWords][kParts];
+  float* mixed = p.out.mixed + d;
 #pragma GCC unroll 8
-      for (int n = 0; n < kWords; ++n) {
-        const size_t place = offset + n * sizeof(Words);
-        __builtin_prefetch(ahead[i] + place, 0, 2);
-        Words words;
-        std::memcpy(&words, rows[i] + place, sizeof(words));
+  for (int m = 0; m < kRows; ++m) {
+    std::memcpy(sums[m], mixed + m * p.padded, sizeof(sums[m]));
+  }
+  offset += (has_scale(kType) ? kKvScaleBytes : 0) + d * stored_bytes(kType);
+  const float* weights = p.scores + at;
+  const int begin = std::max(0, p.seen.first - at);
+  const int end = std::min(kLanes, p.seen.end - at);
+  for (int i = begin; i < end; ++i) {
+#pragma GCC unroll 8
+    for (int n = 0; n < kWords; ++n) {
+      Words words;
+      std::memcpy(&words, rows[i] + offset + n * sizeof(Words), sizeof(words));
 #pragma GCC unroll 4
-        for (int j = 0; j < kParts; ++j) {
-          Floats value;
-          number_of_words<kType>(value, words, j);
+      for (int j = 0; j < kParts; ++j) {
+        Floats value;
+        number_of_words<kType>(value, words, j);
 #pragma GCC unroll 8
-          for (int m = 0; m < kRows; ++m) {
-            sums[m][n][j] += weights[m * kPartPositions + i] * value;
-          }
+        for (int m = 0; m < kRows; ++m) {
+          sums[m][n][j] += weights[m * kPartPositions + i] * value;
         }
       }
     }
   }
 #pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m) {
-#pragma GCC unroll 8
-    for (int n = 0; n < kWords; ++n) {
-      store_in_order(
-          p.out.mixed + static_cast<size_t>(m) * p.padded + first_number +
-              n * kLanes * kParts,
-          sums[m][n]);
-    }
+    std::memcpy(mixed + m * p.padded, sums[m], sizeof(sums[m]));
   }
 }
 
 template <int kRows, StoredType kType>
-PARALLM_INLINE void mix_few_of(const Part& p) {
+PARALLM_INLINE void mix_few(const Part& p, const Step& step) {
   constexpr int kParts = sizeof(float) / stored_bytes(kType);
   constexpr int kWords = std::max(1, 16 / kRows / kParts);
   constexpr int kWidth = kLanes * kParts;
-  int d = 0;
-  for (; d + kWords * kWidth <= p.a.values.width; d += kWords * kWidth) {
-    mix_words<kRows, kWords, kType>(p, d);
-  }
-  for (; d < p.a.values.width; d += kWidth) {
-    mix_words<kRows, 1, kType>(p, d);
+  const size_t offset = p.kv_head * p.head_bytes(p.a.values);
+  for (int at = step.first; at < step.end; at += kLanes) {
+    const char* const* rows = step.rows + (at - step.first);
+    int d = 0;
+    for (; d + kWords * kWidth <= p.a.values.width; d += kWords * kWidth) {
+      mix_words<kRows, kWords, kType>(p, at, rows, offset, d);
+    }
+    for (; d < p.a.values.width; d += kWidth) {
+      mix_words<kRows, 1, kType>(p, at, rows, offset, d);
+    }
   }
 }
 
 template <StoredType kType>
-PARALLM_INLINE bool mix_few_of(const Part& p) {
+PARALLM_INLINE void mix_few(const Part& p, const Step& step) {
   switch (p.queries) {
     case 1:
-      mix_few_of<1, kType>(p);
-      return true;
+      return mix_few<1, kType>(p, step);
     case 2:
-      mix_few_of<2, kType>(p);
-      return true;
+      return mix_few<2, kType>(p, step);
     case 3:
-      mix_few_of<3, kType>(p);
-      return true;
-    case 4:
-      mix_few_of<4, kType>(p);
-      return true;
+      return mix_few<3, kType>(p, step);
     default:
-      return false;
+      return mix_few<4, kType>(p, step);
   }
 }
 
-// False: they are too many, or their values do not fill whole vectors.
-PARALLM_INLINE bool mix_few(const Part& p) {
-  if (p.a.pool_type == StoredType::kBF16 && p.a.values.width % 32 == 0) {
-    return mix_few_of<StoredType::kBF16>(p);
+// Numbers of a word that lie in sums of their own: 1 for values that are
+// widened first, since queries are many or values do not fill whole vectors.
+template <class Set>
+PARALLM_INLINE int parts_of_words(const Part& p) {
+  if (!Set::kWhole || p.queries > 4) {
+    return 1;
   }
-  if (p.a.pool_type == StoredType::kI8 && p.a.values.width % 64 == 0) {
-    return mix_few_of<StoredType::kI8>(p);
-  }
-  return false;
+  const int parts = p.a.pool_type == StoredType::kBF16 ? 2
+                    : p.a.pool_type == StoredType::kI8 ? 4
+                                                       : 1;
+  return p.a.values.width % (parts * kLanes) == 0 ? parts : 1;
 }
 
 template <class Set>
-PARALLM_INLINE void mix_many(const Part& p) {
-  std::fill_n(p.out.mixed, static_cast<size_t>(p.queries) * p.padded, 0.0f);
-  for (int at = p.seen.first / kLanes * kLanes; at < p.seen.end;
-       at = (at / kKeys + 1) * kKeys) {
-    const int end = std::min((at / kKeys + 1) * kKeys, p.seen.end);
-    load_values(p, at, end);
-    for_blocks<Set>(p.queries, Mix<Set>{p, at, end});
+struct MixStep {
+  int parts;
+
+  PARALLM_INLINE void run(const Part& p, const Step& step) const {
+    const size_t later = p.kv_head * step.later_head_bytes;
+    for (int i = 0; i < step.end - step.first; i += kLanes) {
+      fetch_rows(step.later + i, later, p.a.values.row_bytes);
+    }
+    if (Set::kWhole && parts == 2) {
+      mix_few<StoredType::kBF16>(p, step);
+    } else if (Set::kWhole && parts == 4) {
+      mix_few<StoredType::kI8>(p, step);
+    } else {
+      load_values(p, step);
+      for_blocks<Set>(p.queries, Mix<Set>{p, step.first, step.end});
+    }
+  }
+};
+
+template <int kParts>
+PARALLM_INLINE void put_in_order(float* mixed, size_t count) {
+  for (size_t d = 0; d < count; d += kParts * kLanes) {
+    Floats sums[kParts];
+    std::memcpy(sums, mixed + d, sizeof(sums));
+    store_in_order(mixed + d, sums);
   }
 }
 
 template <class Set>
 PARALLM_INLINE void mix_with(const Part& p) {
-  if constexpr (Set::kWhole) {
-    if (mix_few(p)) {
-      return;
-    }
+  const size_t count =
+      static_cast<size_t>(p.tile.kv_heads) * p.queries * p.padded;
+  std::fill_n(p.out.mixed, count, 0.0f);
+  const int parts = parts_of_words<Set>(p);
+  for_steps(
+      p, {p.a.values, p.a.keys, p.start + kPartPositions}, MixStep<Set>{parts});
+  if (parts == 2) {
+    put_in_order<2>(p.out.mixed, count);
+  } else if (parts == 4) {
+    put_in_order<4>(p.out.mixed, count);
   }
-  mix_many<Set>(p);
 }
 
 #if defined(__x86_64__)

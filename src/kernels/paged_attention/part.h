@@ -10,8 +10,7 @@ namespace parallm::attending {
 
 using namespace simd;
 
-constexpr int kKeys = 64;  // turned at a time, and read ahead
-constexpr int kAhead = 64; // positions that are fetched while others are used
+constexpr int kKeys = 64; // of a head made ready at a time, at most
 
 // How much fits into an instruction set's registers: sums of kMostRows queries
 // with kMostVectors vectors each. Six by four are 24 of AVX-512's 32 registers,
@@ -37,19 +36,42 @@ struct Part {
   const AttendArgs& a;
   const AttendTile& tile;
   const int32_t* table;
-  int start; // the part's first position
-  int group; // queries of a token
-  int queries;
-  Range seen;        // by any query
-  int padded;        // Dv
+  int start;   // the part's first position
+  int step;    // positions taken of one head before the next head's
+  int group;   // queries of a token and a key head
+  int queries; // of a key head
+  Range seen;  // by any query
+  int padded;  // Dv
+  // From here on by key head: those of the tile one after the other.
+  int kv_head;
   float* q;          // (queries, D padded), or pairs of numbers
-  float* keys;       // (D padded, kKeys)
-  float* values;     // (kKeys, Dv padded)
+  float* keys;       // (D padded, kKeys); every head's in turn
+  float* values;     // (kKeys, Dv padded); every head's in turn
   float* scores;     // (queries, kPartPositions)
   float* key_scales; // (kPartPositions)
   float* value_scales;
   AttendSums out;
+
+  // From one head's rows of a block to the next head's.
+  size_t head_bytes(const PoolRows& pool) const {
+    return pool.row_bytes * a.block_tokens;
+  }
 };
+
+// The same of head h of the tile.
+PARALLM_INLINE Part head_part(const Part& p, int h) {
+  Part head = p;
+  const size_t queries = static_cast<size_t>(h) * p.queries;
+  head.kv_head += h;
+  head.q += queries * round_up(p.a.keys.width);
+  head.scores += queries * kPartPositions;
+  head.key_scales += h * kPartPositions;
+  head.value_scales += h * kPartPositions;
+  head.out.most += queries;
+  head.out.sum += queries;
+  head.out.mixed += queries * p.padded;
+  return head;
+}
 
 PARALLM_INLINE int clamped(int position) {
   return std::clamp(position, 0, kPartPositions);
@@ -87,32 +109,23 @@ PARALLM_INLINE void for_blocks(int queries, const Work& work) {
   }
 }
 
-// Rows of `count` positions from `position` on; the last one also stands for
-// what is missing of 16.
+// Rows of `count` positions from `position` on, of the pool's first head; the
+// last one also stands for what is missing of 16.
 PARALLM_INLINE void find_rows(
     const Part& p,
     const PoolRows& pool,
     int position,
     int count,
-    const char* (&rows)[kLanes]) {
-  const int block_tokens = p.a.block_tokens, heads = p.a.kv_heads;
-  const size_t row_bytes = pool.row_bytes;
+    const char** rows) {
+  const int block_tokens = p.a.block_tokens;
+  const size_t block_bytes = p.head_bytes(pool) * p.a.kv_heads;
   const int32_t* block = p.table + position / block_tokens;
   int place = position % block_tokens;
-  const auto row_at = [&] {
-    const size_t run = static_cast<size_t>(*block) * heads + p.tile.kv_head;
-    return pool.first + (run * block_tokens + place) * row_bytes;
-  };
-  const char* row = row_at();
   for (int i = 0; i < kLanes; ++i) {
-    rows[i] = row;
-    if (i + 1 < count) {
-      row += row_bytes;
-      if (++place == block_tokens) {
-        place = 0;
-        ++block;
-        row = row_at();
-      }
+    rows[i] = pool.first + *block * block_bytes + place * pool.row_bytes;
+    if (i + 1 < count && ++place == block_tokens) {
+      place = 0;
+      ++block;
     }
   }
 }
@@ -120,13 +133,71 @@ PARALLM_INLINE void find_rows(
 // Up to 16 rows of positions from `first` on, of which the sequence may have
 // less: then its last one, again and again.
 PARALLM_INLINE void find_existing_rows(
-    const Part& p,
-    const PoolRows& pool,
-    int first,
-    const char* (&rows)[kLanes]) {
+    const Part& p, const PoolRows& pool, int first, const char** rows) {
   const int last = p.tile.end - 1;
   const int start = std::min(first, last);
   find_rows(p, pool, start, std::min(kLanes, last + 1 - start), rows);
+}
+
+// Positions [first, end) of all heads: where their rows lie, those of the
+// pool's first head, and where what is read a step later.
+struct Step {
+  int first;
+  int end;
+  const char* rows[kKeys];
+  const char* later[kKeys];
+  size_t later_head_bytes;
+};
+
+// What is read in steps, and what after that.
+struct Reading {
+  const PoolRows& pool;
+  const PoolRows& next;
+  int next_position;
+};
+
+PARALLM_INLINE void find_step(const Part& p, const Reading& reading, Step& s) {
+  const bool ends = s.first + p.step >= p.seen.end;
+  const PoolRows& later = ends ? reading.next : reading.pool;
+  const int position =
+      ends ? reading.next_position : p.start + s.first + p.step;
+  s.later_head_bytes = p.head_bytes(later);
+  for (int i = 0; i < s.end - s.first; i += kLanes) {
+    find_rows(
+        p, reading.pool, p.start + s.first + i,
+        std::min(kLanes, s.end - s.first - i), s.rows + i);
+    find_existing_rows(p, later, position + i, s.later + i);
+  }
+}
+
+// Calls work.run(head, step) with a step's positions for each head, then with
+// those of the next. So a block, which has the tokens of one head after those
+// of another, is read from its first byte to its last.
+template <class Work>
+PARALLM_INLINE void for_steps(
+    const Part& p, const Reading& reading, const Work& work) {
+  Step step;
+  for (int at = p.seen.first / kLanes * kLanes; at < p.seen.end;
+       at = step.end) {
+    step.first = at;
+    step.end = std::min((at / p.step + 1) * p.step, p.seen.end);
+    find_step(p, reading, step);
+    for (int h = 0; h < p.tile.kv_heads; ++h) {
+      work.run(head_part(p, h), step);
+    }
+  }
+}
+
+// Asks for `bytes` of 16 rows, into the second cache: the first is too small.
+// Memory is slow to answer, but answers many at once.
+PARALLM_INLINE void fetch_rows(
+    const char* const* rows, size_t offset, size_t bytes) {
+  for (size_t place = 0; place < bytes; place += 64) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) {
+      __builtin_prefetch(rows[i] + offset + place, 0, 2);
+    }
+  }
 }
 
 // The scores of all queries with the keys that they see, not yet scaled.

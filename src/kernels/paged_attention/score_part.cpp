@@ -40,7 +40,7 @@ PARALLM_INLINE void load_queries(const Part& p) {
   const int token = row.first_token + p.tile.begin - row.begin;
   for (int i = 0; i < p.queries; ++i) {
     const size_t head = static_cast<size_t>(token + i / p.group) * p.a.heads +
-                        p.tile.kv_head * p.group + i % p.group;
+                        p.kv_head * p.group + i % p.group;
     const char* from = static_cast<const char*>(p.a.q) + head * head_bytes;
     float* to = p.q + static_cast<size_t>(i) * padded;
     if constexpr (Set::kPairs) {
@@ -52,52 +52,39 @@ PARALLM_INLINE void load_queries(const Part& p) {
   }
 }
 
-// What is to be read some time after the keys at `at`, to be fetched meanwhile:
-// later keys, then values. Memory is slow to answer, but answers many at once.
-PARALLM_INLINE void find_ahead_of_keys(
-    const Part& p, int at, const char* (&rows)[kLanes]) {
-  const int later = at + kAhead;
-  if (later < p.seen.end) {
-    find_existing_rows(p, p.a.keys, p.start + later, rows);
-  } else {
-    const int first = p.seen.first / kLanes * kLanes;
-    find_existing_rows(p, p.a.values, p.start + first + at % kAhead, rows);
-  }
-}
-
 template <class Set, StoredType kType>
-PARALLM_INLINE void turn_keys_of(const Part& p, int first, int end) {
-  for (int at = first; at < end; at += kLanes) {
-    const char* rows[kLanes];
-    const char* ahead[kLanes];
-    find_rows(p, p.a.keys, p.start + at, std::min(kLanes, end - at), rows);
-    find_ahead_of_keys(p, at, ahead);
+PARALLM_INLINE void turn_keys_of(const Part& p, const Step& step) {
+  size_t offset = p.kv_head * p.head_bytes(p.a.keys);
+  const size_t later = p.kv_head * step.later_head_bytes;
+  for (int at = step.first; at < step.end; at += kLanes) {
+    const char* const* rows = step.rows + (at - step.first);
+    fetch_rows(step.later + (at - step.first), later, p.a.keys.row_bytes);
     if constexpr (has_scale(kType)) {
       for (int i = 0; i < kLanes; ++i) {
-        std::memcpy(&p.key_scales[at + i], rows[i], sizeof(float));
-        rows[i] += kKvScaleBytes;
+        std::memcpy(&p.key_scales[at + i], rows[i] + offset, sizeof(float));
       }
     }
-    float* out = p.keys + at % kKeys;
+    const size_t numbers = offset + (has_scale(kType) ? kKvScaleBytes : 0);
+    float* out = p.keys + at % p.step;
     if constexpr (Set::kPairs) {
-      turn_key_pairs<kType>(rows, ahead, p.a.keys.width, out, kKeys);
+      turn_key_pairs<kType>(rows, numbers, p.a.keys.width, out, kKeys);
     } else {
-      turn_keys<kType, Set::kWhole>(rows, ahead, p.a.keys.width, out, kKeys);
+      turn_keys<kType, Set::kWhole>(rows, numbers, p.a.keys.width, out, kKeys);
     }
   }
 }
 
 template <class Set>
-PARALLM_INLINE void turn_keys_of(const Part& p, int first, int end) {
+PARALLM_INLINE void turn_keys_of(const Part& p, const Step& step) {
   if (p.a.pool_type == StoredType::kBF16) {
-    turn_keys_of<Set, StoredType::kBF16>(p, first, end);
+    turn_keys_of<Set, StoredType::kBF16>(p, step);
   } else if (p.a.pool_type == StoredType::kI8) {
-    turn_keys_of<Set, StoredType::kI8>(p, first, end);
+    turn_keys_of<Set, StoredType::kI8>(p, step);
   } else if constexpr (!Set::kPairs) {
     if (p.a.pool_type == StoredType::kF32) {
-      turn_keys_of<Set, StoredType::kF32>(p, first, end);
+      turn_keys_of<Set, StoredType::kF32>(p, step);
     } else {
-      turn_keys_of<Set, StoredType::kF16>(p, first, end);
+      turn_keys_of<Set, StoredType::kF16>(p, step);
     }
   }
 }
@@ -150,9 +137,9 @@ struct Score {
     int at = std::max(first, range.first / kLanes * kLanes);
     const int stop = std::min(end, range.end);
     for (; at < stop;) {
-      const float* keys = p.keys + at % kKeys;
+      const float* keys = p.keys + at % p.step;
       if (stop - at > (Set::kVectors - 1) * kLanes &&
-          at % kKeys + Set::kVectors * kLanes <= kKeys) {
+          at % p.step + Set::kVectors * kLanes <= p.step) {
         score_block<Set, kRows, Set::kVectors>(
             q, padded, keys, depth, scores + at);
         at += Set::kVectors * kLanes;
@@ -165,14 +152,20 @@ struct Score {
 };
 
 template <class Set>
-PARALLM_INLINE void score_with(const Part& p) {
-  load_queries<Set>(p);
-  for (int at = p.seen.first / kLanes * kLanes; at < p.seen.end;
-       at = (at / kKeys + 1) * kKeys) {
-    const int end = std::min((at / kKeys + 1) * kKeys, p.seen.end);
-    turn_keys_of<Set>(p, at, end);
-    for_blocks<Set>(p.queries, Score<Set>{p, at, end});
+struct ScoreStep {
+  PARALLM_INLINE void run(const Part& p, const Step& step) const {
+    turn_keys_of<Set>(p, step);
+    for_blocks<Set>(p.queries, Score<Set>{p, step.first, step.end});
   }
+};
+
+template <class Set>
+PARALLM_INLINE void score_with(const Part& p) {
+  for (int h = 0; h < p.tile.kv_heads; ++h) {
+    load_queries<Set>(head_part(p, h));
+  }
+  const int first = p.start + p.seen.first / kLanes * kLanes;
+  for_steps(p, {p.a.keys, p.a.values, first}, ScoreStep<Set>{});
 }
 
 bool has_pairs(const AttendArgs& a) {

@@ -62,23 +62,18 @@ PARALLM_INLINE void load_pairs(Words& out, const void* from, int n) {
   load_pairs<kType>(out, padded);
 }
 
-// 16 keys of `width` numbers -> out (width padded, stride): number d of key i
-// is out[d * stride + i]. Meanwhile the rows `ahead` are fetched. `kShuffles`:
-// in registers, else number by number.
+// 16 keys of `width` numbers, `offset` bytes after what is pointed to -> out
+// (width padded, stride): number d of key i is out[d * stride + i].
+// `kShuffles`: in registers, else number by number.
 template <StoredType kType, bool kShuffles>
 PARALLM_INLINE void turn_keys(
-    const char* const (&keys)[kLanes],
-    const char* const (&ahead)[kLanes],
-    int width,
-    float* out,
-    int stride) {
+    const char* const* keys, size_t offset, int width, float* out, int stride) {
   for (int d = 0; d < width; d += kLanes) {
     Floats block[kLanes];
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) {
-      __builtin_prefetch(ahead[i] + d * stored_bytes(kType), 0, 2);
       load_stored<kType>(
-          block[i], keys[i] + d * stored_bytes(kType), width - d);
+          block[i], keys[i] + offset + d * stored_bytes(kType), width - d);
     }
     if constexpr (kShuffles) {
       transpose(block);
@@ -99,17 +94,13 @@ PARALLM_INLINE void turn_keys(
 // The same by pairs of numbers: (width / 2 padded, stride) words.
 template <StoredType kType>
 PARALLM_INLINE void turn_key_pairs(
-    const char* const (&keys)[kLanes],
-    const char* const (&ahead)[kLanes],
-    int width,
-    float* out,
-    int stride) {
+    const char* const* keys, size_t offset, int width, float* out, int stride) {
   for (int d = 0; d < width; d += 2 * kLanes) {
     Words block[kLanes];
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) {
-      __builtin_prefetch(ahead[i] + d * stored_bytes(kType), 0, 2);
-      load_pairs<kType>(block[i], keys[i] + d * stored_bytes(kType), width - d);
+      load_pairs<kType>(
+          block[i], keys[i] + offset + d * stored_bytes(kType), width - d);
     }
     transpose(block);
 #pragma GCC unroll 16

@@ -103,22 +103,29 @@ PARALLM_INLINE void weigh(const Part& p, int query) {
 
 // The scales of values are wanted before the values.
 PARALLM_INLINE void load_value_scales(const Part& p) {
+  const size_t offset = p.kv_head * p.head_bytes(p.a.values);
   for (int at = p.seen.first / kLanes * kLanes; at < p.seen.end; at += kLanes) {
     const char* rows[kLanes];
     find_rows(
         p, p.a.values, p.start + at, std::min(kLanes, p.seen.end - at), rows);
     for (int i = 0; i < kLanes; ++i) {
-      std::memcpy(&p.value_scales[at + i], rows[i], sizeof(float));
+      std::memcpy(&p.value_scales[at + i], rows[i] + offset, sizeof(float));
     }
   }
 }
 
-PARALLM_INLINE void weigh_all(const Part& p) {
+PARALLM_INLINE void weigh_head(const Part& p) {
   if (has_scale(p.a.pool_type)) {
     load_value_scales(p);
   }
   for (int i = 0; i < p.queries; ++i) {
     weigh(p, i);
+  }
+}
+
+PARALLM_INLINE void weigh_all(const Part& p) {
+  for (int h = 0; h < p.tile.kv_heads; ++h) {
+    weigh_head(head_part(p, h));
   }
 }
 
