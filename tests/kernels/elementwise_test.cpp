@@ -288,6 +288,31 @@ TEST(Elementwise, HasTheSameBitsOnAnyNumberOfThreads) {
   set_kernel_threads(usable_cores());
 }
 
+TEST(Rope, TakesAStepWithoutTokens) {
+  const auto none = ints({});
+  for (const auto& x : {mx::zeros({0, 3, 10}), mx::zeros({0, 30})}) {
+    const auto turned =
+        rope_heads({{x}}, none, frequencies(10), {.width = 10})[0];
+    EXPECT_EQ(turned.shape(), (mx::Shape{0, 3, 10}));
+    EXPECT_TRUE(floats(turned).empty());
+  }
+}
+
+TEST(RopeHeads, RefusesGroupsThatDoNotFit) {
+  const auto turn = [](const mx::array& other, const mx::array& positions) {
+    return rope_heads(
+        {{mx::ones({2, 20})}, {other}}, positions, frequencies(10),
+        {.width = 10});
+  };
+  const auto positions = ints({0, 1});
+  EXPECT_NO_THROW(turn(mx::ones({2, 3, 10}), positions));
+  EXPECT_ANY_THROW(turn(mx::ones({2, 10}, mx::bfloat16), positions));
+  EXPECT_ANY_THROW(turn(mx::ones({3, 10}), positions));
+  EXPECT_ANY_THROW(turn(mx::ones({2, 15}), positions));
+  EXPECT_ANY_THROW(turn(mx::ones({2, 10}), mx::ones({2})));
+  EXPECT_ANY_THROW(rope_heads({}, positions, frequencies(10), {.width = 10}));
+}
+
 TEST(Rope, RefusesMorePairsThanAHeadHas) {
   EXPECT_ANY_THROW(
       rope(mx::ones({1, 1, 7}), ints({0}), frequencies(8), RopePairs::kHalves));

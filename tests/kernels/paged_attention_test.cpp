@@ -410,6 +410,26 @@ TEST(PagedAttention, RefusesPoolsAndSinksThatDoNotFit) {
   EXPECT_ANY_THROW(attend(c, {.values_in_keys = c.width + 1}));
 }
 
+TEST(PagedAttention, RefusesQueriesAndTablesThatDoNotFit) {
+  const Case c;
+  const PagedStep step = step_of(kRows);
+  const auto attend = [&](const mx::array& q, const mx::array& tables) {
+    return paged_attention(
+        q, keys_of(c), values_of(c), {step.rows, tables, step.positions},
+        options(c));
+  };
+  const auto q = random_array({kTokens, c.heads, c.width}, 1);
+  EXPECT_NO_THROW(attend(q, step.tables));
+  EXPECT_ANY_THROW(attend(rows(q, 1, kTokens), step.tables));
+  EXPECT_ANY_THROW(attend(mx::flatten(q, 1, 2), step.tables));
+  EXPECT_ANY_THROW(attend(q, mx::flatten(step.tables)));
+  EXPECT_ANY_THROW(attend(q, mx::astype(step.tables, mx::int64)));
+  const int count = step.tables.shape(0);
+  EXPECT_ANY_THROW(attend(q, rows(step.tables, 1, count)));
+  EXPECT_ANY_THROW(
+      attend(q, mx::slice(step.tables, {0, 0}, {count, 1}))); // too narrow
+}
+
 // What lies beyond a token's position may be anything, even not a number.
 TEST(PagedAttention, NeverReadsBeyondItsPosition) {
   const Case c;

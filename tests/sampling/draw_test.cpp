@@ -236,6 +236,17 @@ TEST_P(DrawForm, LogitsThatAreNotNumbersFailTheirRowOnly) {
   EXPECT_EQ(one({-inf, 1}, {}).id, 1);
 }
 
+TEST(Draw, RefusesLogitsThatDoNotFit) {
+  const auto from = [](const mx::array& logits) {
+    return draw(logits, std::make_shared<const DrawRows>(2));
+  };
+  EXPECT_NO_THROW(from(mx::zeros({2, 5})));
+  EXPECT_ANY_THROW(from(mx::zeros({1, 5})));
+  EXPECT_ANY_THROW(from(mx::zeros({2})));
+  EXPECT_ANY_THROW(from(mx::zeros({2, 1, 5})));
+  EXPECT_ANY_THROW(from(mx::zeros({2, 5}, mx::bfloat16)));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     BothForms,
     DrawForm,

@@ -103,6 +103,19 @@ TEST_P(ScoreForm, WhatIsNotANumberStaysSo) {
   EXPECT_TRUE(std::isnan(run({{1, nan, 2}}, {2}, {0}, 1).logprobs[0]));
 }
 
+TEST(Score, RefusesWhatDoesNotFit) {
+  const auto values = mx::zeros({2, 5});
+  const auto tokens = mx::zeros({2}, mx::int32);
+  EXPECT_NO_THROW(score(values, tokens, {1, 0, 1}, 3));
+  EXPECT_ANY_THROW(score(mx::zeros({10}), tokens, {0}, 3));
+  EXPECT_ANY_THROW(score(mx::zeros({2, 5}, mx::float16), tokens, {0}, 3));
+  EXPECT_ANY_THROW(score(values, mx::zeros({3}, mx::int32), {0}, 3));
+  EXPECT_ANY_THROW(score(values, mx::zeros({2}, mx::uint32), {0}, 3));
+  EXPECT_ANY_THROW(score(values, tokens, {2}, 3));
+  EXPECT_ANY_THROW(score(values, tokens, {-1}, 3));
+  EXPECT_ANY_THROW(score(values, tokens, {0}, 0));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     BothForms,
     ScoreForm,

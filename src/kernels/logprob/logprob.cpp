@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+#include "kernels/array_text.h"
 #include "kernels/cpu_primitive.h"
 
 namespace parallm {
@@ -57,11 +59,30 @@ class ScoreTokens : public CpuPrimitive {
   std::vector<int32_t> rows_;
 };
 
+void expect_fitting(
+    const mx::array& values,
+    const mx::array& tokens,
+    const std::vector<int32_t>& rows,
+    int alternatives) {
+  PARALLM_CHECK(
+      values.ndim() == 2 && values.dtype() == mx::float32 &&
+          tokens.shape() == mx::Shape{values.shape(0)} &&
+          tokens.dtype() == mx::int32 && alternatives > 0,
+      "{} likeliest of {} for tokens {}, expected float32 (M, V) and int32 (M)",
+      alternatives, array_text(values), array_text(tokens));
+  for (const int32_t row : rows) {
+    PARALLM_CHECK(
+        row >= 0 && row < values.shape(0), "row {} of {}", row,
+        values.shape(0));
+  }
+}
+
 Scores score_on_cpu(
     const mx::array& values,
     const mx::array& tokens,
     std::vector<int32_t> rows,
     int alternatives) {
+  expect_fitting(values, tokens, rows, alternatives);
   const int count = static_cast<int>(rows.size());
   auto out = mx::array::make_arrays(
       {{count}, {count}, {count, alternatives}, {count, alternatives}},

@@ -1,6 +1,7 @@
 #include "kernels/paged_attention/paged_attention.h"
 
 #include "base/check.h"
+#include "kernels/array_text.h"
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
 #include "kernels/kv_write/stored_rows.h"
@@ -97,19 +98,49 @@ int tokens_of(const PagedStep& step) {
   return tokens;
 }
 
+void check_queries(
+    const mx::array& q, const mx::array& key_pool, const PagedStep& step) {
+  PARALLM_CHECK(
+      q.ndim() == 3 && key_pool.ndim() == 4 &&
+          q.shape(1) % key_pool.shape(1) == 0 &&
+          q.shape(2) == stored_width(key_pool),
+      "attention of queries {} to keys {}", array_text(q),
+      array_text(key_pool));
+  PARALLM_CHECK(
+      q.shape(0) == tokens_of(step), "attention of {} tokens, {} in rows",
+      q.shape(0), tokens_of(step));
+}
+
+// Each row has a table, and its positions are in it.
+void check_tables(const PagedStep& step, int block_tokens) {
+  const mx::array& tables = step.tables;
+  const auto rows = static_cast<int>(step.rows.size());
+  PARALLM_CHECK(
+      tables.ndim() == 2 && tables.shape(0) == rows &&
+          tables.dtype() == mx::int32,
+      "tables {}, expected int32 ({}, widest)", array_text(tables), rows);
+  for (const auto& row : step.rows) {
+    PARALLM_CHECK(
+        row.end <= int64_t{tables.shape(1)} * block_tokens,
+        "a row of positions up to {} in {} blocks of {}", row.end,
+        tables.shape(1), block_tokens);
+  }
+}
+
 void check_values(
     const mx::array& key_pool,
     const mx::array& value_pool,
     const PagedAttentionOptions& options) {
   const int width = stored_width(key_pool);
   auto shape = key_pool.shape();
-  shape[3] = value_pool.shape(3);
+  shape[3] = value_pool.shape(-1);
   PARALLM_CHECK(
       options.values_in_keys > 0 ? options.values_in_keys <= width
                                  : value_pool.shape() == shape &&
                                        value_pool.dtype() == key_pool.dtype(),
-      "values of {} numbers in keys of {}, pools of {} and {} numbers",
-      options.values_in_keys, width, key_pool.size(), value_pool.size());
+      "values of {} numbers in keys of {}, pools {} and {}",
+      options.values_in_keys, width, array_text(key_pool),
+      array_text(value_pool));
 }
 
 } // namespace
@@ -124,10 +155,8 @@ mx::array paged_attention(
   if (!on_cpu(stream)) {
     return paged_attention_reference(q, key_pool, value_pool, step, options);
   }
-  PARALLM_CHECK(
-      q.ndim() == 3 && q.shape(1) % key_pool.shape(1) == 0 &&
-          q.shape(2) == stored_width(key_pool) && q.shape(0) == tokens_of(step),
-      "attention of {} tokens, {} in rows", q.shape(0), tokens_of(step));
+  check_queries(q, key_pool, step);
+  check_tables(step, key_pool.shape(2));
   check_values(key_pool, value_pool, options);
   std::vector<mx::array> in{q, key_pool, value_pool, step.tables};
   if (options.sinks) {

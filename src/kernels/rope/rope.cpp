@@ -1,6 +1,7 @@
 #include "kernels/rope/rope.h"
 
 #include "base/check.h"
+#include "kernels/array_text.h"
 #include "kernels/cpu_primitive.h"
 #include "kernels/float_type.h"
 #include "kernels/parts.h"
@@ -9,13 +10,18 @@
 namespace parallm {
 namespace {
 
+// Of a token. x (T, H, D) or (T, H * D)
+int heads_of(const mx::array& x, int width) {
+  return x.ndim() == 3 ? x.shape(1) : x.shape(1) / width;
+}
+
 // Heads as they lie in memory: a slice of a wider array is read in place.
 class HeadsView {
  public:
   HeadsView(const mx::array& x, int width)
       : rows_(x), first_(x.data<char>()), in_place_(x.strides().back() == 1) {
     const auto item = static_cast<std::ptrdiff_t>(x.itemsize());
-    heads_.heads = static_cast<int>(x.size() / x.shape(0) / width);
+    heads_.heads = heads_of(x, width);
     heads_.head_bytes =
         item * (in_place_ && x.ndim() == 3 ? x.strides(1) : width);
     heads_.token_bytes =
@@ -109,23 +115,30 @@ class Rope : public CpuPrimitive {
   std::vector<bool> weighted_;
 };
 
+void check_turns(
+    const mx::array& positions, const mx::array& frequencies, int width) {
+  PARALLM_CHECK(
+      positions.ndim() == 1 && positions.dtype() == mx::int32 &&
+          frequencies.ndim() == 1 && frequencies.dtype() == mx::float32 &&
+          2 * frequencies.shape(0) <= width && width > 0,
+      "rope of heads of width {} by {} of {}, expected int32 (T) and float32 "
+      "of at most half a head",
+      width, array_text(frequencies), array_text(positions));
+}
+
 void check_heads(
-    const RopeHeads& heads,
-    const mx::array& positions,
-    const mx::array& frequencies,
-    int width) {
+    const RopeHeads& heads, int tokens, int width, mx::Dtype type) {
   const mx::array& x = heads.x;
   const bool whole = x.ndim() == 3 ? x.shape(2) == width
                                    : x.ndim() == 2 && x.shape(1) % width == 0;
   PARALLM_CHECK(
-      whole && positions.shape() == mx::Shape{x.shape(0)} &&
-          frequencies.ndim() == 1 && 2 * frequencies.shape(0) <= width &&
-          positions.dtype() == mx::int32 && frequencies.dtype() == mx::float32,
-      "rope of {} tokens, width {}, {} pairs", x.shape(0), x.shape(-1),
-      frequencies.size());
+      whole && x.shape(0) == tokens && x.dtype() == type,
+      "rope of {}, expected {} tokens, heads of width {} and the type of the "
+      "first",
+      array_text(x), tokens, width);
   PARALLM_CHECK(
       !heads.weight || heads.weight->shape() == mx::Shape{width},
-      "norm of heads of width {}", width);
+      "norm of heads of width {} by {}", width, array_text(*heads.weight));
 }
 
 } // namespace
@@ -139,23 +152,25 @@ std::vector<mx::array> rope_heads(
   if (!on_cpu(stream)) {
     return rope_heads_reference(groups, positions, frequencies, settings);
   }
+  PARALLM_CHECK(!groups.empty(), "rope of no heads");
+  check_turns(positions, frequencies, settings.width);
+  const mx::Dtype type = groups[0].x.dtype();
+  const int tokens = positions.shape(0);
   std::vector<mx::array> in{positions, frequencies};
   std::vector<mx::Shape> shapes;
   std::vector<bool> weighted;
   for (const auto& group : groups) {
-    check_heads(group, positions, frequencies, settings.width);
-    const int tokens = group.x.shape(0);
-    const int numbers = static_cast<int>(group.x.size() / tokens);
+    check_heads(group, tokens, settings.width, type);
     in.push_back(group.x);
     if (group.weight) {
       in.push_back(*group.weight);
     }
-    shapes.push_back({tokens, numbers / settings.width, settings.width});
+    shapes.push_back(
+        {tokens, heads_of(group.x, settings.width), settings.width});
     weighted.push_back(group.weight.has_value());
   }
   return mx::array::make_arrays(
-      std::move(shapes),
-      std::vector<mx::Dtype>(groups.size(), groups[0].x.dtype()),
+      std::move(shapes), std::vector<mx::Dtype>(groups.size(), type),
       std::make_shared<Rope>(stream, settings, std::move(weighted)), in);
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+#include "kernels/array_text.h"
 #include "kernels/cpu_primitive.h"
 
 namespace parallm {
@@ -70,6 +72,11 @@ class DrawTokens : public CpuPrimitive {
 Draws draw_on_cpu(
     const mx::array& logits, std::shared_ptr<const DrawRows> rows) {
   const int count = static_cast<int>(rows->size());
+  PARALLM_CHECK(
+      logits.ndim() == 2 && logits.shape(0) == count &&
+          logits.dtype() == mx::float32,
+      "draws from logits {}, expected float32 ({}, V)", array_text(logits),
+      count);
   std::vector<mx::Shape> shapes{{count}, {count}};
   std::vector<mx::Dtype> types{mx::int32, mx::int32};
   if (const int processed = processed_rows(*rows)) {
