@@ -43,7 +43,7 @@ std::string body_of(const Options& options, const std::string& prompt) {
 int words_after_warm_up(const Options& options, Prompts& prompts) {
   const std::string prompt = prompts.next(options.prompt_tokens);
   const http::Answer answer =
-      http::post_all(
+      http::post_all_and_wait(
           options.server, kCompletions, {body_of(options, prompt)}, 1)
           .front();
   expect_success(options.server, kCompletions, answer);
@@ -77,8 +77,8 @@ LoadPoint measured(
       .concurrency = concurrency,
       .output_tokens = options.output_tokens,
       .start_s = http::steady_s()};
-  const auto answers =
-      http::post_all(options.server, kCompletions, bodies, concurrency);
+  const auto answers = http::post_all_and_wait(
+      options.server, kCompletions, bodies, concurrency);
   load.end_s = http::steady_s();
   return summary(load, read_streams(answers));
 }
@@ -120,7 +120,7 @@ std::vector<LoadPoint> curve(const Options& options) {
 
 int run_load(Options options) {
   if (options.model.empty()) {
-    options.model = first_model(options.server);
+    options.model = wait_for_first_model(options.server);
   }
   OutputFile json_file(options.json_file);
   OutputFile plot_file(options.plot_file);

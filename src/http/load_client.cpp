@@ -130,11 +130,11 @@ double steady_s() {
   return std::chrono::duration<double>(now).count();
 }
 
-Answer get(const Address& address, const std::string& path) {
+Answer get_and_wait(const Address& address, const std::string& path) {
   return answers_to({get_request(address, path)}, address, 1).front();
 }
 
-std::vector<Answer> post_all(
+std::vector<Answer> post_all_and_wait(
     const Address& address,
     const std::string& path,
     const std::vector<std::string>& bodies,

@@ -28,10 +28,10 @@ struct Answer {
 double steady_s(); // now
 
 // Both throw StartError (unavailable) if nobody knows the host.
-Answer get(const Address& address, const std::string& path);
+Answer get_and_wait(const Address& address, const std::string& path);
 // Posts JSON bodies in their order, at most `streams` at a time, each over a
 // connection of its own. The answers are in the order of the bodies.
-std::vector<Answer> post_all(
+std::vector<Answer> post_all_and_wait(
     const Address& address,
     const std::string& path,
     const std::vector<std::string>& bodies,

@@ -15,8 +15,8 @@ constexpr auto kModels = "/v1/models";
 
 } // namespace
 
-std::string first_model(const http::Address& server) {
-  const http::Answer answer = http::get(server, kModels);
+std::string wait_for_first_model(const http::Address& server) {
+  const http::Answer answer = http::get_and_wait(server, kModels);
   expect_success(server, kModels, answer);
   const auto models = parse_json(answer.body);
   const std::string name = models ? text_at(models.value(), "/data/0/id") : "";

@@ -6,8 +6,8 @@
 
 namespace parallm::bench {
 
-// The name of the first model that a server lists. Blocks; throws StartError
+// The name of the first model that a server lists. Throws StartError
 // (unavailable).
-std::string first_model(const http::Address& server);
+std::string wait_for_first_model(const http::Address& server);
 
 } // namespace parallm::bench
