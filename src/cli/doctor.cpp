@@ -1,18 +1,16 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <fstream>
-#include <span>
 
 #include "base/check.h"
 #include "base/report.h"
 #include "cli/cli.h"
+#include "cli/doctor/kernel_report.h"
 #include "kernels/instruction_set.h"
 #include "kernels/kernel_pool.h"
 #include "kernels/mlx_facts.h"
 #include "kernels/roofline.h"
-#include "kernels/self_test.h"
 #include "kernels/usable_cores.h"
 #include "runner/machine_memory.h"
 
@@ -71,49 +69,6 @@ Lines machine_report() {
            "{}, devices: {}", mlx_version(), fmt::join(mlx_devices(), ", "))}};
 }
 
-std::string complaint(const SelfTestResult& result) {
-  return fmt::format(
-      "WRONG with {}: off by {:.1e}, {:.0e} allowed", name_of(result.set),
-      result.error, result.allowed);
-}
-
-// Results of one kernel: whose code is right, and whose is in use.
-ReportLine sets_line(std::span<const SelfTestResult> results) {
-  std::vector<std::string> right;
-  std::string in_use;
-  for (const SelfTestResult& result : results) {
-    if (result.passed() && result.code == result.set) {
-      right.emplace_back(name_of(result.code));
-    }
-    if (result.set == instruction_set()) {
-      in_use = fmt::format(
-          "{}{}", name_of(result.code), result.passed() ? "" : ", WRONG");
-    }
-  }
-  return {
-      results[0].kernel,
-      fmt::format(
-          "ok with {}; in use: {}",
-          right.empty() ? "none" : fmt::format("{}", fmt::join(right, ", ")),
-          in_use)};
-}
-
-// One line a kernel; and one more for each set with which it is wrong.
-Lines kernel_report(const std::vector<SelfTestResult>& results) {
-  const size_t sets = host_instruction_sets().size();
-  Lines lines;
-  for (size_t at = 0; at < results.size(); at += sets) {
-    const std::span of_kernel(&results[at], sets);
-    lines.push_back(sets_line(of_kernel));
-    for (const SelfTestResult& result : of_kernel) {
-      if (!result.passed()) {
-        lines.push_back({result.kernel, complaint(result)});
-      }
-    }
-  }
-  return lines;
-}
-
 // Llama 3.2 1B in 4 bits, groups of 64 with a scale and a bias in 16 bits:
 // 1.236e9 parameters of 4.5 bits, all of which each token reads.
 constexpr double kOneBillionBytes = 1.236e9 * 4.5 / 8;
@@ -137,17 +92,12 @@ Lines speed_report(const Roofline& roof) {
            roof.read_gb_s * 1e9 / kOneBillionBytes)}};
 }
 
-bool all_passed(const std::vector<SelfTestResult>& results) {
-  return std::ranges::all_of(
-      results, [](const SelfTestResult& result) { return result.passed(); });
-}
-
 int examine() {
   fmt::print("{}\n", aligned(machine_report()));
   const auto results = run_self_tests();
-  fmt::print("{}\n", aligned(kernel_report(results)));
+  fmt::print("{}\n", aligned(kernel_report(results, instruction_set())));
   fmt::print("{}", aligned(speed_report(measure_roofline(kernel_pool()))));
-  return all_passed(results) ? 0 : kExitInternal;
+  return exit_code_of(results);
 }
 
 } // namespace
