@@ -83,17 +83,21 @@ LoadPoint measured(
   return summary(load, read_streams(answers));
 }
 
+std::string counted(int count, const char* noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 void tell(const LoadPoint& point) {
   fmt::print(stderr, "{:.1f} s\n", point.wall_s);
   if (point.errors > 0) {
     fmt::print(
-        stderr, "  {} of {} requests failed, the first: {}\n", point.errors,
-        point.requests, point.first_error);
+        stderr, "  {} of {} failed, the first: {}\n", point.errors,
+        counted(point.requests, "request"), point.first_error);
   }
   if (point.short_answers > 0) {
     fmt::print(
-        stderr, "  {} answers ended early: does the server know ignore_eos?\n",
-        point.short_answers);
+        stderr, "  {} ended early: does the server know ignore_eos?\n",
+        counted(point.short_answers, "answer"));
   }
 }
 
@@ -111,7 +115,9 @@ std::vector<LoadPoint> curve(const Options& options) {
       bodies.push_back(
           body_of(options, start.empty() ? rest : start + " " + rest));
     }
-    fmt::print(stderr, "{} streams, {} requests: ", concurrency, bodies.size());
+    fmt::print(
+        stderr, "{}, {}: ", counted(concurrency, "stream"),
+        counted(int(bodies.size()), "request"));
     points.push_back(measured(options, concurrency, bodies));
     tell(points.back());
   }

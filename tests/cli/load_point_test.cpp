@@ -100,6 +100,19 @@ TEST(LoadPoint, NoDecodeIsToldWhereStreamsDidNotMeet) {
   EXPECT_FALSE(point.decode_tok_s.has_value());
 }
 
+// Its stream went on with a request of the second round.
+TEST(LoadPoint, NoRatesAreToldOfARoundInWhichAStreamFailed) {
+  CompletionStream failed = stream(0, {1}, {100, 100});
+  failed.error = "lost";
+  const LoadPoint point = summary(
+      {.concurrency = 2, .end_s = 100},
+      {stream(0, times(1, 0.25, 17), {30, 17}), failed,
+       stream(1, times(2, 0.25, 17), {30, 17})});
+  EXPECT_FALSE(point.decode_tok_s.has_value());
+  EXPECT_FALSE(point.prefill_tok_s.has_value());
+  EXPECT_EQ(point.output_tokens, 34);
+}
+
 TEST(LoadPoint, NoRatesAreToldByAServerThatDoesNotCount) {
   const LoadPoint point = summary(
       {.concurrency = 1, .end_s = 100},

@@ -109,6 +109,10 @@ def test_requests_that_are_refused_are_counted_and_shown(tmp_path):
     (["--url", "https://127.0.0.1"], 64, "expected http://HOST:PORT"),
     (["--concurrency", "2,0"], 64, "--concurrency: Value 0 not in range"),
     (["--shared-tokens", "128"], 64, "expected fewer than --prompt-tokens"),
+    (["--concurrency", "2,4096", "--rounds", "5"], 64,
+     "--rounds 5: expected 1 to 4 with --concurrency 4096"),
+    (["--json", "curve", "--plot", "./data/../curve"], 64,
+     "--plot ./data/../curve: expected another file than that of --json"),
     (["--port", "8000"], 64, "--port")])
 def test_what_cannot_be_done_is_told(flags, code, complaint):
     ended = run("bench", *flags)
@@ -169,6 +173,14 @@ def talker():
 
 def prompts_of(talker):
     return [body["prompt"].split() for _, body in talker.asked]
+
+
+def test_one_of_a_thing_is_told_as_one(talker):
+    talker.events[2]["usage"]["completion_tokens"] = 31
+    progress = bench(talker.url, "--concurrency", "1,2")[2]
+    assert "1 stream, 1 request: " in progress
+    assert "1 answer ended early: " in progress
+    assert "2 streams, 2 requests: " in progress
 
 
 def test_requests_ask_for_answers_of_full_length(talker):

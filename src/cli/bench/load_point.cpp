@@ -18,6 +18,10 @@ bool is_whole(const CompletionStream& stream) {
   return stream.error.empty();
 }
 
+bool is_whole_and_counted(const CompletionStream& stream) {
+  return is_whole(stream) && stream.usage.has_value();
+}
+
 double first_s(const CompletionStream& stream) {
   return stream.piece_times_s.front();
 }
@@ -126,12 +130,10 @@ LoadPoint summary(const Load& load, const Streams& streams) {
   point.output_tok_s = point.output_tokens / point.wall_s;
   point.ttft_ms = spread_of(first_waits_ms(whole));
   point.itl_ms = spread_of(later_waits_ms(whole));
-  const Streams round = whole_ones(
-      {streams.begin(),
-       streams.begin() + std::min(load.concurrency, point.requests)});
-  if (!round.empty() && std::ranges::all_of(round, [](const auto& s) {
-        return s.usage.has_value();
-      })) {
+  const Streams round{
+      streams.begin(),
+      streams.begin() + std::min(load.concurrency, point.requests)};
+  if (!round.empty() && std::ranges::all_of(round, is_whole_and_counted)) {
     add_rates(round, load.start_s, point);
   }
   return point;

@@ -29,7 +29,8 @@ struct LoadPoint {
   int pieces = 0; // with text; fewer than tokens: some held several, or none
   double output_tok_s = 0; // over the whole time
   // While all streams of the first round decoded: after the last first token,
-  // before the first end.
+  // before the first end. Neither this nor the next if one of them failed: the
+  // others had the server to themselves, or with requests of later rounds.
   std::optional<double> decode_tok_s{};
   // Prompts of the first round over the time until its last first token.
   std::optional<double> prefill_tok_s{};

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "base/check.h"
+#include "cli/bench/output_file.h"
 
 namespace parallm::bench {
 
@@ -46,6 +47,9 @@ constexpr auto kFigures =
     "  parallm bench --concurrency 1,8,32 --json curve.json --plot "
     "curve.svg\n";
 
+// Of a point, whose answers are kept until its end: of 128 tokens, half a GB.
+constexpr int kMostRequests = 16384;
+
 // As CLI11 fills them in, with what holds where no flag says otherwise.
 struct Flags {
   std::string url = "http://127.0.0.1:8000";
@@ -58,7 +62,7 @@ struct Flags {
 };
 
 CLI::Option* add_count(
-    CLI::App& app, const char* name, int& count, const char* meaning) {
+    CLI::App& app, const char* name, int& count, const std::string& meaning) {
   return app.add_option(name, count, meaning)
       ->check(CLI::Range(1, 100000))
       ->option_text(fmt::format("N ({})", count));
@@ -77,7 +81,9 @@ void add_load_options(CLI::App& app, Options& options) {
   add_count(app, "--output-tokens", options.output_tokens, "of each request");
   add_count(
       app, "--rounds", options.rounds,
-      "requests of each stream, one after the other");
+      fmt::format(
+          "requests of each stream, one after the other; at most {} of all",
+          kMostRequests));
   app.add_option(
          "--shared-tokens", options.shared_tokens,
          "the first of each prompt, the same in all, for a cache of prefixes")
@@ -111,19 +117,37 @@ http::Address server_at(const std::string& url) {
   return address;
 }
 
+[[noreturn]] void refuse(const std::string& what) {
+  throw StartError(kExitUsage, what);
+}
+
+// options.concurrency: ascending
+void expect_consistent(const Options& options) {
+  if (options.shared_tokens >= options.prompt_tokens) {
+    refuse(fmt::format(
+        "--shared-tokens {}: expected fewer than --prompt-tokens {}",
+        options.shared_tokens, options.prompt_tokens));
+  }
+  const int most_rounds = kMostRequests / options.concurrency.back();
+  if (options.rounds > most_rounds) {
+    refuse(fmt::format(
+        "--rounds {}: expected 1 to {} with --concurrency {}", options.rounds,
+        most_rounds, options.concurrency.back()));
+  }
+  if (is_same_file(options.json_file, options.plot_file)) {
+    refuse(fmt::format(
+        "--plot {}: expected another file than that of --json",
+        options.plot_file));
+  }
+}
+
 Options checked(Flags flags) {
   Options options = std::move(flags.options);
   options.server = server_at(flags.url);
   std::ranges::sort(options.concurrency);
   const auto twice = std::ranges::unique(options.concurrency);
   options.concurrency.erase(twice.begin(), twice.end());
-  if (options.shared_tokens >= options.prompt_tokens) {
-    throw StartError(
-        kExitUsage,
-        fmt::format(
-            "--shared-tokens {}: expected fewer than --prompt-tokens {}",
-            options.shared_tokens, options.prompt_tokens));
-  }
+  expect_consistent(options);
   return options;
 }
 

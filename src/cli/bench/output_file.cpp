@@ -2,9 +2,24 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include "base/check.h"
 
 namespace parallm::bench {
+
+namespace {
+
+// As it is where it cannot be followed: then it cannot be written either.
+std::filesystem::path without_detours(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto plain = std::filesystem::weakly_canonical(
+      std::filesystem::absolute(path, error), error);
+  return error ? path : plain;
+}
+
+} // namespace
 
 OutputFile::OutputFile(const std::string& path) : path_(path) {
   if (!path_.empty()) {
@@ -25,6 +40,11 @@ void OutputFile::expect_good() const {
     throw StartError(
         kExitNoPermission, fmt::format("{}: cannot be written", path_));
   }
+}
+
+bool is_same_file(const std::string& path, const std::string& other) {
+  return !path.empty() && !other.empty() &&
+         without_detours(path) == without_detours(other);
 }
 
 } // namespace parallm::bench

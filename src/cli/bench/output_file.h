@@ -20,4 +20,7 @@ class OutputFile {
   std::ofstream file_{};
 };
 
+// Whether two paths, written as they may be, name one file; "" names none.
+bool is_same_file(const std::string& path, const std::string& other);
+
 } // namespace parallm::bench
