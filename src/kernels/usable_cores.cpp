@@ -13,16 +13,34 @@
 namespace parallm {
 namespace {
 
-// The file reads "150000 100000": microseconds of CPU time in each period; or
-// "max 100000".
-int limited_by(const std::filesystem::path& cpu_max, int cores) {
-  std::ifstream file(cpu_max);
-  int64_t quota = 0;
+namespace fs = std::filesystem;
+
+// Microseconds of CPU time in each period.
+struct Quota {
+  int64_t granted = 0;
   int64_t period = 0;
-  if (!(file >> quota >> period) || quota <= 0 || period <= 0) {
+};
+
+// "150000 100000", or "max 100000" where there is no limit.
+Quota second_version(const fs::path& group) {
+  Quota quota;
+  std::ifstream(group / "cpu.max") >> quota.granted >> quota.period;
+  return quota;
+}
+
+// A file each; -1 where there is no limit.
+Quota first_version(const fs::path& group) {
+  Quota quota;
+  std::ifstream(group / "cpu.cfs_quota_us") >> quota.granted;
+  std::ifstream(group / "cpu.cfs_period_us") >> quota.period;
+  return quota;
+}
+
+int limited_by(const Quota& quota, int cores) {
+  if (quota.granted <= 0 || quota.period <= 0) {
     return cores;
   }
-  const int64_t granted = (quota + period - 1) / period;
+  const int64_t granted = (quota.granted + quota.period - 1) / quota.period;
   return static_cast<int>(std::min(int64_t{cores}, granted));
 }
 
@@ -44,7 +62,10 @@ int usable_cores() {
 
 int limited_cores(int cores, const std::filesystem::path& root) {
   for (const auto& group : control_groups(root, "sys/fs/cgroup", "")) {
-    cores = limited_by(group / "cpu.max", cores);
+    cores = limited_by(second_version(group), cores);
+  }
+  for (const auto& group : control_groups(root, "sys/fs/cgroup/cpu", "cpu")) {
+    cores = limited_by(first_version(group), cores);
   }
   return cores;
 }

@@ -68,6 +68,62 @@ TEST_F(LimitedCores, AreTheLeastOfTheGroupAndThoseAbove) {
   EXPECT_EQ(of_eight(), 2); // a neighbour's is not ours
 }
 
+// Of version 1, in a folder below that of all groups with a CPU quota.
+class LimitedCoresOfVersion1 : public LimitedCores {
+ protected:
+  void grant(
+      const fs::path& group, const std::string& quota, int period = 100000) {
+    const fs::path folder = "sys/fs/cgroup/cpu" / group;
+    write(folder / "cpu.cfs_quota_us", quota + "\n");
+    write(folder / "cpu.cfs_period_us", std::to_string(period) + "\n");
+  }
+};
+
+TEST_F(LimitedCoresOfVersion1, AreAllWhereThereIsNoQuota) {
+  grant("", "-1");
+  EXPECT_EQ(of_eight(), 8);
+  grant("", "100000", 0);
+  EXPECT_EQ(of_eight(), 8);
+  fs::remove(root_.path() / "sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  EXPECT_EQ(of_eight(), 8);
+}
+
+TEST_F(LimitedCoresOfVersion1, AreTheQuotaRoundedUp) {
+  grant("", "150000");
+  EXPECT_EQ(of_eight(), 2);
+  grant("", "350000", 50000);
+  EXPECT_EQ(of_eight(), 7);
+  grant("", "1000");
+  EXPECT_EQ(of_eight(), 1);
+  grant("", "6400000");
+  EXPECT_EQ(of_eight(), 8);
+}
+
+TEST_F(LimitedCoresOfVersion1, AreTheLeastOfTheGroupAndThoseAbove) {
+  write(
+      "proc/self/cgroup",
+      "5:memory:/m\n4:cpu,cpuacct:/docker/abc\n3:cpuset:/c\n0::/\n");
+  grant("docker/abc", "500000");
+  EXPECT_EQ(of_eight(), 5);
+  grant("docker", "300000");
+  EXPECT_EQ(of_eight(), 3);
+  grant("docker/abc", "200000");
+  EXPECT_EQ(of_eight(), 2);
+  grant("m", "100000"); // of other controllers, and of a neighbour
+  grant("c", "100000");
+  grant("docker/def", "100000");
+  EXPECT_EQ(of_eight(), 2);
+}
+
+// Where both are mounted, at most one of them limits CPU time.
+TEST_F(LimitedCoresOfVersion1, AreTheLeastOfBothVersions) {
+  write("proc/self/cgroup", "4:cpu:/a\n0::/b\n");
+  grant("a", "300000");
+  EXPECT_EQ(of_eight(), 3);
+  write("sys/fs/cgroup/b/cpu.max", "200000 100000\n");
+  EXPECT_EQ(of_eight(), 2);
+}
+
 #ifdef __linux__
 TEST(UsableCores, AreThoseThatTheProcessMayRunOn) {
   int first = -1;
