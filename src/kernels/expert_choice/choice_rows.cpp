@@ -28,16 +28,18 @@ struct ChoicePart {
 // Of one token at a time, padded to whole vectors with kTaken, or what that
 // becomes.
 struct Token {
-  explicit Token(int experts)
-      : gates(simd::round_up(experts), kTaken),
+  explicit Token(const ChoiceRows& a)
+      : gates(simd::round_up(a.experts), kTaken),
         scores(gates),
         keys(gates),
-        chosen(gates) {}
+        chosen(gates),
+        groups(a.rule.groups) {}
 
   std::vector<float> gates;
   std::vector<float> scores; // what they count
   std::vector<float> keys;   // what they are chosen by
   std::vector<float> chosen; // gates, the best first
+  std::vector<float> groups; // what each counts; not padded
 };
 
 PARALLM_INLINE void load(Floats& v, const std::vector<float>& from, size_t i) {
@@ -128,28 +130,33 @@ PARALLM_INLINE int take_best(std::vector<float>& keys) {
   return first;
 }
 
-PARALLM_INLINE float group_score(
-    const float* scores, int count, bool best_two) {
-  float best = kTaken, second = kTaken;
+struct BestTwo {
+  float best = kTaken;
+  float second = kTaken;
+};
+
+PARALLM_INLINE BestTwo best_two_of(const float* scores, int count) {
+  BestTwo two;
   for (int i = 0; i < count; ++i) {
-    second = std::max(second, std::min(best, scores[i]));
-    best = std::max(best, scores[i]);
+    two.second = std::max(two.second, std::min(two.best, scores[i]));
+    two.best = std::max(two.best, scores[i]);
   }
-  return best_two ? best + second : best;
+  return two;
 }
 
 // The experts of all groups but the best score 0.
 PARALLM_INLINE void drop_groups(
-    std::vector<float>& keys, const ChoiceRule& rule, int experts) {
+    Token& token, const ChoiceRule& rule, int experts) {
   const int count = experts / rule.groups;
-  std::vector<float> groups(rule.groups);
+  auto& groups = token.groups;
   for (int g = 0; g < rule.groups; ++g) {
-    groups[g] = group_score(&keys[g * count], count, rule.best_two);
+    const BestTwo two = best_two_of(&token.keys[g * count], count);
+    groups[g] = rule.best_two ? two.best + two.second : two.best;
   }
   for (int i = rule.groups_kept; i < rule.groups; ++i) {
     const auto worst = std::min_element(groups.begin(), groups.end());
     const auto g = worst - groups.begin();
-    std::fill_n(&keys[g * count], count, 0.0f);
+    std::fill_n(&token.keys[g * count], count, 0.0f);
     *worst = std::numeric_limits<float>::infinity();
   }
 }
@@ -179,7 +186,7 @@ PARALLM_INLINE void choose_by_score(
     correct(token.keys, a.correction, a.experts);
   }
   if (a.rule.groups_kept < a.rule.groups) {
-    drop_groups(token.keys, a.rule, a.experts);
+    drop_groups(token, a.rule, a.experts);
   }
   make_takeable(token.keys, a.experts);
   for (int i = 0; i < a.per_token; ++i) {
@@ -244,7 +251,7 @@ PARALLM_INLINE void choose(
 
 PARALLM_INLINE void choice_body(const ChoicePart& part) {
   const ChoiceRows& a = part.rows;
-  Token token(a.experts);
+  Token token(a);
   for (size_t t = part.first; t < part.end; ++t) {
     std::copy_n(a.gates + t * a.experts, a.experts, token.gates.data());
     choose(token, a, a.ids + t * a.per_token, a.shares + t * a.per_token);

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "kernels/kernel_pool.h"
+#include "kernels/parts.h"
 #include "kernels/vector_math.h"
 
 namespace parallm {
@@ -11,19 +11,16 @@ namespace {
 
 using namespace simd;
 
-// Worth handing to another thread.
-constexpr int kTaskNumbers = 16384;
-
 struct KvRow {
   const char* from;
   char* to;
 };
 
 // Head g of row i.
-PARALLM_INLINE KvRow row_of(const KvWriteArgs& a, int i, int g) {
+PARALLM_INLINE KvRow row_of(const KvWriteArgs& a, size_t i, int g) {
   const size_t block = a.slots[i] / a.block_tokens;
   const size_t place = a.slots[i] % a.block_tokens;
-  const size_t from = static_cast<size_t>(i) * a.heads + g;
+  const size_t from = i * a.heads + g;
   const size_t to = (block * a.heads + g) * a.block_tokens + place;
   return {
       static_cast<const char*>(a.rows) +
@@ -99,14 +96,14 @@ PARALLM_INLINE void write_row(const KvWriteArgs& a, const KvRow& row) {
 
 struct SomeRows {
   const KvWriteArgs& args;
-  int first;
-  int end;
+  size_t first;
+  size_t end;
 };
 
 // Head by head, so that neighbours in the pool are written one after the other.
 PARALLM_INLINE void write_body(const SomeRows& rows) {
   for (int g = 0; g < rows.args.heads; ++g) {
-    for (int i = rows.first; i < rows.end; ++i) {
+    for (size_t i = rows.first; i < rows.end; ++i) {
       write_row(rows.args, row_of(rows.args, i, g));
     }
   }
@@ -123,9 +120,9 @@ void write_kv_rows(const KvWriteArgs& args) {
         args.slots[i] >= 0 && static_cast<size_t>(args.slots[i]) < slots,
         "slot {} of {}", args.slots[i], slots);
   }
-  const int rows = std::max(1, kTaskNumbers / (args.heads * args.width));
-  kernel_pool().run((args.count + rows - 1) / rows, [&](int i) {
-    write_some({args, i * rows, std::min((i + 1) * rows, args.count)});
+  const auto numbers = static_cast<size_t>(args.heads) * args.width;
+  in_row_parts(args.count, numbers, [&](size_t first, size_t end) {
+    write_some({args, first, end});
   });
 }
 
