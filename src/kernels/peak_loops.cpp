@@ -92,10 +92,11 @@ PARALLM_INLINE void f32_body(const uint8_t* in, int64_t steps) {
 
 #if defined(__x86_64__)
 
-#define PARALLM_AVX2 __attribute__((target("avx2,fma")))
-#define PARALLM_AVX512 __attribute__((target("avx512f,avx512bw")))
-#define PARALLM_VNNI __attribute__((target("avx512f,avx512bw,avx512vnni")))
-#define PARALLM_BF16 __attribute__((target("avx512f,avx512bw,avx512bf16")))
+#define PARALLM_ON(words) __attribute__((target(words)))
+#define PARALLM_AVX2 PARALLM_ON(PARALLM_AVX2_TARGET)
+#define PARALLM_AVX512 PARALLM_ON(PARALLM_AVX512_TARGET)
+#define PARALLM_VNNI PARALLM_ON(PARALLM_AVX512_TARGET ",avx512vnni")
+#define PARALLM_BF16 PARALLM_ON(PARALLM_AVX512_TARGET ",avx512bf16")
 
 // So many sums: with the factors and what lies between they fill the registers.
 constexpr int kAvx2Sums = 6;

@@ -7,8 +7,7 @@
 
 #include "kernels/linear/packed_numbers.h"
 
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,f16c")
+PARALLM_BEGIN_TARGET(PARALLM_AVX2_TARGET, PARALLM_AVX2_TARGET)
 
 #include "kernels/linear/int8_kernel.h"
 
@@ -59,5 +58,5 @@ const TileKernels kInt8Avx2 = int8_kernels_of<Avx2, 1, 2>();
 
 } // namespace parallm
 
-#pragma GCC pop_options
+PARALLM_END_TARGET
 #endif

@@ -7,8 +7,7 @@
 
 #include "kernels/linear/packed_numbers.h"
 
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")
+PARALLM_BEGIN_TARGET(PARALLM_AVX512_TARGET, PARALLM_AVX512_TARGET)
 
 #include "kernels/linear/int8_avx512.h"
 #include "kernels/linear/int8_kernel.h"
@@ -36,5 +35,5 @@ const TileKernels kInt8Avx512 = int8_kernels_of<Avx512, 1, 2, 4, 6, 8>();
 
 } // namespace parallm
 
-#pragma GCC pop_options
+PARALLM_END_TARGET
 #endif

@@ -5,8 +5,7 @@
 
 #include "kernels/floats.h"
 
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")
+PARALLM_BEGIN_TARGET(PARALLM_AVX512_TARGET, PARALLM_AVX512_TARGET)
 
 // What the AVX-512 sets have in common. Their files include what is above
 // before they say the set.
@@ -42,5 +41,5 @@ struct Avx512Vectors {
 } // namespace
 } // namespace parallm
 
-#pragma GCC pop_options
+PARALLM_END_TARGET
 #endif

@@ -7,9 +7,8 @@
 
 #include "kernels/linear/packed_numbers.h"
 
-#pragma GCC push_options
-#pragma GCC target( \
-    "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")
+PARALLM_BEGIN_TARGET(
+    PARALLM_AVX512_TARGET ",avx512vnni", PARALLM_AVX512_TARGET ",avx512vnni")
 
 #include "kernels/linear/int8_avx512.h"
 #include "kernels/linear/int8_kernel.h"
@@ -33,5 +32,5 @@ const TileKernels kInt8Avx512Vnni =
 
 } // namespace parallm
 
-#pragma GCC pop_options
+PARALLM_END_TARGET
 #endif
