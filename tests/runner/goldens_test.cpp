@@ -185,6 +185,7 @@ TEST_F(Goldens, StoriesAreNearlyAsLikelyWithKeysAndValuesOfInt8) {
   const double bytes = mean_surprise(NumberType::kI8);
   RecordProperty("perplexity_bf16", std::to_string(std::exp(floats)));
   RecordProperty("perplexity_int8", std::to_string(std::exp(bytes)));
+  EXPECT_NE(bytes, floats);
   EXPECT_NEAR(std::exp(bytes - floats), 1.0, 0.005)
       << std::exp(floats) << " becomes " << std::exp(bytes);
 }
