@@ -1,7 +1,7 @@
 // Products with packed weights at the sizes of published models, weights from
 // memory: many equal matrices in turn, more than any cache holds. Of experts,
 // those that random tokens visit count, each once.
-//   bench_linear [--benchmark_filter=experts]
+//   bench_linear [--benchmark_filter=experts|rows_of]
 // GB/s of weights and GOP/s, each also as a share of what bench_roofline says.
 #include <benchmark/benchmark.h>
 
@@ -29,6 +29,9 @@ constexpr Shape kShapes[] = {
     {"llama1b_down", 2048, 8192}, {"llama1b_head", 128256, 2048},
     {"qwen600m_q", 2048, 1024},   {"qwen600m_up", 3072, 1024},
     {"qwen600m_down", 1024, 3072}};
+
+// Of tokens, as wide as Llama 1B's.
+constexpr Shape kTable = {"table", 16384, 2048};
 
 struct Experts {
   Shape shape; // of one
@@ -181,6 +184,17 @@ void expert_product(
       2.0 * tokens * of.per_token * of.shape.outputs * of.shape.inputs);
 }
 
+// What an embedding reads of its table. No products.
+void unpacked_rows(benchmark::State& run, const Form& form) {
+  const auto count = static_cast<int>(run.range(0));
+  const auto table = pack(quantized(kTable, form), Activations::kInt8);
+  const auto ids = mx::random::randint(0, kTable.outputs, {count}, mx::int32);
+  mx::eval(table.panels, ids);
+  for (auto _ : run) {
+    mx::eval(panel_rows(table, ids, mx::bfloat16));
+  }
+}
+
 std::string name_of(const Shape& shape, const Form& form) {
   return std::string(shape.name) + "/" + form.mode + std::to_string(form.bits) +
          "g" + std::to_string(form.group_size);
@@ -202,6 +216,10 @@ void register_all() {
       add(name_of(shape, form), "rows",
           [&](benchmark::State& run) { product(run, shape, form); });
     }
+  }
+  for (const Form& form : kForms) {
+    add("rows_of/" + name_of(kTable, form), "rows",
+        [&](benchmark::State& run) { unpacked_rows(run, form); });
   }
   for (const Experts& of : kExperts) {
     for (const Form& form : kExpertForms) {

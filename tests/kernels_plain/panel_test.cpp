@@ -299,16 +299,19 @@ TEST_P(Panels, MultiplyIn8BitsToTheBitsOfEverySet) {
 TEST_P(Panels, UnpackToTheNumbersThatWerePacked) {
   for (const auto& shape : shapes()) {
     const Weight weight(shape, 37, 3);
-    std::vector<float> row(weight.layout().inputs);
-    for (const int output : {0, 31, 32, 36}) {
-      unpack_output(
-          weight.layout(), weight.matrix().panels, 1, output, row.data());
-      for (size_t i = 0; i < row.size(); ++i) {
-        ASSERT_NEAR(
-            row[i], weight.number(output, static_cast<int>(i)),
-            1e-6 * (1 + std::fabs(row[i])))
-            << text(shape) << " " << output << " " << i;
-      }
+    const int inputs = weight.layout().inputs;
+    const std::vector<int32_t> ids = {0, 31, 32, 36};
+    std::vector<float> all(ids.size() * inputs);
+    const OutputRows rows{
+        weight.layout(), weight.matrix().panels, ids.data(), FloatType::kF32,
+        reinterpret_cast<char*>(all.data())};
+    unpack_outputs(rows, 0, 1);
+    unpack_outputs(rows, 1, ids.size());
+    for (size_t i = 0; i < all.size(); ++i) {
+      const int output = ids[i / inputs], input = static_cast<int>(i) % inputs;
+      ASSERT_NEAR(
+          all[i], weight.number(output, input), 1e-6 * (1 + std::fabs(all[i])))
+          << text(shape) << " " << output << " " << input;
     }
   }
 }

@@ -12,18 +12,6 @@ constexpr int kHalves = kPanelOutputs / kLanes; // of a panel's width
 template <int kRows>
 using TileSums = Floats[kRows][kHalves];
 
-// What codes stand for, before the group's scale and bias.
-template <WeightForm kForm>
-PARALLM_INLINE void value_of(Floats& out, const Words& codes) {
-  if constexpr (kForm == WeightForm::kMxfp8) {
-    load_e4m3(out, codes);
-  } else if constexpr (form_bits(kForm) == 4 && !is_affine(kForm)) {
-    twice_e2m1(out, codes);
-  } else {
-    out = __builtin_convertvector(codes, Floats);
-  }
-}
-
 // x: 4 inputs of each row
 template <WeightForm kForm, int kRows>
 PARALLM_INLINE void add_float_step(
@@ -68,10 +56,9 @@ PARALLM_INLINE void load_scale(
         a.layout.scale_type, reinterpret_cast<float*>(&scale),
         from + half * bytes, kLanes);
   } else {
-    constexpr float kUnit = kForm == WeightForm::kMxfp8 ? 1.0f : 0.5f;
     for (int i = 0; i < kLanes; ++i) {
       const uint8_t code = from[half * kLanes + i];
-      scale[i] = kUnit * a.factor *
+      scale[i] = kCodeUnit<kForm> * a.factor *
                  (kForm == WeightForm::kNvfp4 ? kE4m3[code] : e8m0(code));
     }
   }

@@ -69,12 +69,16 @@ void pack_panels(
     int end,
     uint8_t* out);
 
-// One output's numbers as float32 (inputs). factor: of every scale.
-void unpack_output(
-    const PanelLayout& layout,
-    const uint8_t* panels,
-    float factor,
-    int output,
-    float* out);
+// Outputs of a packed weight as rows of numbers, as of a table of tokens.
+struct OutputRows {
+  const PanelLayout& layout;
+  const uint8_t* panels = nullptr;
+  const int32_t* ids = nullptr; // each in [0, outputs)
+  FloatType type = FloatType::kF32;
+  char* out = nullptr; // (ids, inputs)
+};
+
+// Rows [first, end), computed in float32 and rounded once.
+void unpack_outputs(const OutputRows& rows, size_t first, size_t end);
 
 } // namespace parallm

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "kernels/linear/packed_numbers.h"
 #include "kernels/linear/panel.h"
 
 // Reads codes from a panel. Files for one instruction set include what is above
@@ -52,6 +53,23 @@ constexpr int kStepsOfUnit =
 template <WeightForm kForm>
 constexpr int kUnitBytes = kStepsOfUnit<kForm>* kStepBytes* form_bits(kForm) /
                            8;
+
+// What codes stand for, in units of kCodeUnit, before the group's scale and
+// bias. Plain vectors, for any set.
+template <WeightForm kForm>
+constexpr float kCodeUnit = is_affine(kForm) || kForm == WeightForm::kMxfp8
+                                ? 1.0f
+                                : 0.5f;
+template <WeightForm kForm>
+PARALLM_INLINE void value_of(simd::Floats& out, const simd::Words& codes) {
+  if constexpr (kForm == WeightForm::kMxfp8) {
+    simd::load_e4m3(out, codes);
+  } else if constexpr (form_bits(kForm) == 4 && !is_affine(kForm)) {
+    simd::twice_e2m1(out, codes);
+  } else {
+    out = __builtin_convertvector(codes, simd::Floats);
+  }
+}
 
 } // namespace
 } // namespace parallm

@@ -153,90 +153,6 @@ PARALLM_INLINE void pack_body(const PackArgs& a) {
 
 PARALLM_MULTIVERSION(pack, pack_body, PackArgs)
 
-// Bits of a code that lie in the plane of so many, or none.
-template <int kBits, int kWidth>
-int bits_in_plane(
-    const uint8_t*& plane, int steps_of_unit, int step, int place) {
-  if constexpr ((kBits & kWidth) == 0) {
-    return 0;
-  }
-  constexpr int kShare = 8 / kWidth;
-  const int byte = plane[step / kShare * kStepBytes + place];
-  plane += steps_of_unit / kShare * kStepBytes;
-  return byte >> (step % kShare * kWidth) & ((1 << kWidth) - 1);
-}
-
-// The code of input i of a group, of the output that is number `at` of its
-// panel.
-template <int kBits>
-int code_at(const uint8_t* codes, int steps_of_unit, int at, int i) {
-  const int step = i / kStepInputs, place = at * kStepInputs + i % kStepInputs;
-  const int unit = step / steps_of_unit, in_unit = step % steps_of_unit;
-  const uint8_t* plane = codes + unit * steps_of_unit * kStepBytes * kBits / 8;
-  if constexpr (kBits == 8) {
-    return bits_in_plane<8, 8>(plane, steps_of_unit, in_unit, place);
-  }
-  const int four =
-      bits_in_plane<kBits, 4>(plane, steps_of_unit, in_unit, place);
-  const int two = bits_in_plane<kBits, 2>(plane, steps_of_unit, in_unit, place);
-  const int one = bits_in_plane<kBits, 1>(plane, steps_of_unit, in_unit, place);
-  return four | two << (kBits & 4) | one << (kBits & 6);
-}
-
-constexpr float kE2m1[] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
-
-float e2m1(int code) {
-  return code < 8 ? kE2m1[code] : -kE2m1[code - 8];
-}
-
-// What a code stands for, before its group's scale and bias.
-float value_of(WeightForm form, int code) {
-  switch (form) {
-    case WeightForm::kMxfp4:
-    case WeightForm::kNvfp4:
-      return e2m1(code);
-    case WeightForm::kMxfp8:
-      return kE4m3[code];
-    default:
-      return static_cast<float>(code);
-  }
-}
-
-float scale_at(const PanelLayout& l, const uint8_t* scales, int at) {
-  switch (l.form) {
-    case WeightForm::kNvfp4:
-      return kE4m3[scales[at]];
-    case WeightForm::kMxfp4:
-    case WeightForm::kMxfp8:
-      return e8m0(scales[at]);
-    default:
-      return simd::at(l.scale_type, scales, at);
-  }
-}
-
-template <int kBits>
-void unpack_output_of(
-    const PanelLayout& l,
-    const uint8_t* panels,
-    float factor,
-    int output,
-    float* out) {
-  const int at = output % kPanelOutputs;
-  const int unit = std::min(kUnitSteps, l.group_size / kStepInputs);
-  const uint8_t* group = panels + output / kPanelOutputs * l.panel_bytes();
-  for (int g = 0; g < l.groups(); ++g, group += l.group_bytes()) {
-    const uint8_t* scales = group + l.code_bytes();
-    const float scale = scale_at(l, scales, at) * factor;
-    const float bias =
-        is_affine(l.form) ? simd::at(l.scale_type, scales + l.scale_bytes(), at)
-                          : 0;
-    for (int i = 0; i < l.group_size; ++i) {
-      const int code = code_at<kBits>(group, unit, at, i);
-      *out++ = value_of(l.form, code) * scale + bias;
-    }
-  }
-}
-
 } // namespace
 
 void pack_panels(
@@ -246,28 +162,6 @@ void pack_panels(
     int end,
     uint8_t* out) {
   pack({layout, raw, first, end, out});
-}
-
-void unpack_output(
-    const PanelLayout& layout,
-    const uint8_t* panels,
-    float factor,
-    int output,
-    float* out) {
-  switch (form_bits(layout.form)) {
-    case 2:
-      return unpack_output_of<2>(layout, panels, factor, output, out);
-    case 3:
-      return unpack_output_of<3>(layout, panels, factor, output, out);
-    case 4:
-      return unpack_output_of<4>(layout, panels, factor, output, out);
-    case 5:
-      return unpack_output_of<5>(layout, panels, factor, output, out);
-    case 6:
-      return unpack_output_of<6>(layout, panels, factor, output, out);
-    default:
-      return unpack_output_of<8>(layout, panels, factor, output, out);
-  }
 }
 
 } // namespace parallm

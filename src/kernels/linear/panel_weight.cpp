@@ -1,7 +1,6 @@
 #include "kernels/linear/panel_weight.h"
 
 #include <span>
-#include <vector>
 
 #include "base/check.h"
 #include "kernels/cpu_primitive.h"
@@ -125,30 +124,11 @@ class Pack : public CpuPrimitive {
   PanelLayout layout_;
 };
 
-// What a step reads of a table of tokens.
-struct OutputRows {
-  const PanelLayout& layout;
-  const uint8_t* panels;
-  std::span<const int32_t> ids;
-  FloatType type;
-  char* out; // (ids, inputs)
-};
-
-void expect_outputs(const OutputRows& rows) {
-  for (const int32_t id : rows.ids) {
+void expect_outputs(const OutputRows& rows, size_t count) {
+  for (const int32_t id : std::span(rows.ids, count)) {
     PARALLM_CHECK(
         id >= 0 && id < rows.layout.outputs, "row {} of {}", id,
         rows.layout.outputs);
-  }
-}
-
-void unpack_rows(const OutputRows& rows, size_t first, size_t end) {
-  const int inputs = rows.layout.inputs;
-  const size_t row_bytes = inputs * float_bytes(rows.type);
-  std::vector<float> row(inputs);
-  for (size_t i = first; i < end; ++i) {
-    unpack_output(rows.layout, rows.panels, 1, rows.ids[i], row.data());
-    store_row(rows.type, rows.out + i * row_bytes, row.data(), inputs);
   }
 }
 
@@ -166,14 +146,11 @@ class PanelRows : public CpuPrimitive {
                                type = float_type(out[0].dtype()),
                                to = out[0].data<char>()]() mutable {
       const OutputRows rows{
-          layout,
-          static_cast<const uint8_t*>(panels.data()),
-          {static_cast<const int32_t*>(ids.data()), count},
-          type,
-          to};
-      expect_outputs(rows);
-      in_parts(count, 1, [&](size_t first, size_t end) {
-        unpack_rows(rows, first, end);
+          layout, static_cast<const uint8_t*>(panels.data()),
+          static_cast<const int32_t*>(ids.data()), type, to};
+      expect_outputs(rows, count);
+      in_row_parts(count, layout.inputs, [&](size_t first, size_t end) {
+        unpack_outputs(rows, first, end);
       });
     });
   }
