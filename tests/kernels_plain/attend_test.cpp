@@ -269,7 +269,8 @@ TEST(PlainAttend, HasTheSameBitsOnAnyNumberOfThreads) {
   set_kernel_threads(usable_cores());
 }
 
-// Alone a token's tiles have 2 key heads each, among others all 8.
+// Alone a token's tiles have 2 key heads each, among others all 8: there are 8
+// parts then.
 TEST(PlainAttend, HasTheSameBitsWithAnyNumberOfHeadsTogether) {
   for (Model m : models()) {
     m.heads = 16;

@@ -14,11 +14,22 @@ namespace {
 constexpr int kTileQueries = 64;
 // Tasks for each thread below which tiles are divided.
 constexpr int kFewTasks = 4;
-// Key heads below which tiles are not divided by heads.
-constexpr int kFewHeads = 2;
 
-bool are_enough(const std::vector<AttendTile>& tiles, const KernelPool& pool) {
-  return static_cast<int>(tiles.size()) >= kFewTasks * pool.threads();
+int tasks_wanted(const KernelPool& pool) {
+  return kFewTasks * pool.threads();
+}
+
+int parts_of(const AttendArgs& a, const AttendTile& tile) {
+  return tile.end_part() - tile.first_part(a);
+}
+
+// Parts of all tiles.
+int parts_of(const AttendArgs& a, const std::vector<AttendTile>& tiles) {
+  int parts = 0;
+  for (const auto& tile : tiles) {
+    parts += parts_of(a, tile);
+  }
+  return parts;
 }
 
 int tile_tokens(const AttendArgs& a) {
@@ -51,8 +62,8 @@ std::vector<AttendTile> tiles_of(const AttendArgs& a, int most_heads) {
 std::vector<AttendTile> tiles_of(const AttendArgs& a, const KernelPool& pool) {
   int heads = a.kv_heads;
   auto tiles = tiles_of(a, heads);
-  while (heads > kFewHeads && !are_enough(tiles, pool)) {
-    heads = std::max(kFewHeads, heads / 2);
+  while (heads > 1 && parts_of(a, tiles) < tasks_wanted(pool)) {
+    heads /= 2;
     tiles = tiles_of(a, heads);
   }
   return tiles;
@@ -121,7 +132,7 @@ class DividedTiles {
       : a_(a), tiles_(tiles), at_once_(at_once) {
     for (const auto& tile : tiles) {
       tile_floats_ = std::max(tile_floats_, sums_floats(a, tile.queries(a)));
-      parts_ = std::max(parts_, parts_of(tile));
+      parts_ = std::max(parts_, parts_of(a, tile));
     }
     totals_.resize(tiles.size() * tile_floats_);
     sums_.resize(tiles.size() * at_once * tile_floats_);
@@ -139,9 +150,6 @@ class DividedTiles {
   }
 
  private:
-  int parts_of(const AttendTile& tile) const {
-    return tile.end_part() - tile.first_part(a_);
-  }
   AttendSums total(int tile) {
     return sums_at(&totals_[tile * tile_floats_], tiles_[tile].queries(a_));
   }
@@ -152,14 +160,14 @@ class DividedTiles {
 
   void attend(int tile, int part) {
     const AttendTile& t = tiles_[tile];
-    if (part < parts_of(t)) {
+    if (part < parts_of(a_, t)) {
       attend_part(
           {a_, t, t.first_part(a_) + part, scratch(part_work_floats(a_, t)),
            sums(tile, part)});
     }
   }
   void gather(int tile, int first) {
-    const int end = std::min(first + at_once_, parts_of(tiles_[tile]));
+    const int end = std::min(first + at_once_, parts_of(a_, tiles_[tile]));
     for (int part = first; part < end; ++part) {
       merge(a_, tiles_[tile].queries(a_), total(tile), sums(tile, part));
     }
@@ -179,11 +187,10 @@ class DividedTiles {
 void attend(const AttendArgs& args) {
   auto& pool = kernel_pool();
   const auto tiles = tiles_of(args, pool);
-  const int count = static_cast<int>(tiles.size());
-  if (count == 0 || are_enough(tiles, pool) || pool.threads() == 1) {
+  const int count = static_cast<int>(tiles.size()), wanted = tasks_wanted(pool);
+  if (count == 0 || count >= wanted || pool.threads() == 1) {
     pool.run(count, [&](int i) { attend_tile(args, tiles[i]); });
   } else {
-    const int wanted = kFewTasks * pool.threads();
     DividedTiles(args, tiles, (wanted + count - 1) / count).attend(pool);
   }
 }
