@@ -1,6 +1,6 @@
-// Products with packed weights at the sizes of published models, weights from
-// memory: many equal matrices in turn, more than any cache holds. Of experts,
-// those that random tokens visit count, each once.
+// Products with packed and with dense weights at the sizes of published models,
+// weights from memory: many equal matrices in turn, more than any cache holds.
+// Of experts, those that random tokens visit count, each once.
 //   bench_linear [--benchmark_filter=experts|rows_of]
 // GB/s of weights and GOP/s, each also as a share of what bench_roofline says.
 #include <benchmark/benchmark.h>
@@ -61,6 +61,13 @@ constexpr Form kForms[] = {{"affine", QuantMode::kAffine, 4, 64},
                            {"nvfp4", QuantMode::kNvfp4, 4, 16},
                            {"mxfp8", QuantMode::kMxfp8, 8, 32}};
 
+struct Dense {
+  const char* name;
+  mx::Dtype dtype;
+};
+constexpr Dense kDense[] = {
+    {"bf16", mx::bfloat16}, {"f16", mx::float16}, {"f32", mx::float32}};
+
 const Roofline& roof() {
   static const Roofline measured = measure_roofline(kernel_pool());
   return measured;
@@ -109,6 +116,17 @@ std::vector<PanelWeight> cold_weights(const QuantizedWeight& source) {
   return weights;
 }
 
+std::vector<mx::array> cold_weights(const mx::array& source) {
+  std::vector<mx::array> weights;
+  size_t bytes = 0;
+  while (bytes < kColdBytes) {
+    weights.push_back(mx::copy(source));
+    mx::eval(weights.back());
+    bytes += weights.back().nbytes();
+  }
+  return weights;
+}
+
 void tell(benchmark::State& run, double bytes, double operations) {
   using benchmark::Counter;
   const auto rate = Counter::kIsIterationInvariantRate;
@@ -119,6 +137,25 @@ void tell(benchmark::State& run, double bytes, double operations) {
     run.counters["of_int8"] =
         Counter(operations / 1e9 / roof().int8_gop_s, rate);
   }
+  run.counters["of_f32"] = Counter(operations / 1e9 / roof().f32_gflop_s, rate);
+  if (roof().bf16_gflop_s > 0) {
+    run.counters["of_bf16"] =
+        Counter(operations / 1e9 / roof().bf16_gflop_s, rate);
+  }
+}
+
+template <class Weight>
+void multiply_in_turn(
+    benchmark::State& run,
+    const mx::array& x,
+    const std::vector<Weight>& weights,
+    mx::Dtype out) {
+  mx::eval(x);
+  size_t turn = 0;
+  for (auto _ : run) {
+    const auto& weight = weights[turn++ % weights.size()];
+    mx::eval(linear(x, weight, std::nullopt, out));
+  }
 }
 
 void product(benchmark::State& run, const Shape& shape, const Form& form) {
@@ -126,14 +163,20 @@ void product(benchmark::State& run, const Shape& shape, const Form& form) {
   const auto weights = cold_weights(quantized(shape, form));
   const auto x =
       mx::astype(mx::random::normal({rows, shape.inputs}), mx::bfloat16);
-  mx::eval(x);
-  size_t turn = 0;
-  for (auto _ : run) {
-    const auto& weight = weights[turn++ % weights.size()];
-    mx::eval(linear(x, weight, std::nullopt, mx::bfloat16));
-  }
+  multiply_in_turn(run, x, weights, mx::bfloat16);
   tell(
       run, static_cast<double>(weights[0].panels.nbytes()),
+      2.0 * rows * shape.outputs * shape.inputs);
+}
+
+void dense_product(benchmark::State& run, const Shape& shape, mx::Dtype dtype) {
+  const int rows = static_cast<int>(run.range(0));
+  const auto weights = cold_weights(
+      mx::astype(mx::random::normal({shape.outputs, shape.inputs}), dtype));
+  const auto x = mx::astype(mx::random::normal({rows, shape.inputs}), dtype);
+  multiply_in_turn(run, x, weights, dtype);
+  tell(
+      run, static_cast<double>(weights[0].nbytes()),
       2.0 * rows * shape.outputs * shape.inputs);
 }
 
@@ -215,6 +258,10 @@ void register_all() {
     for (const Form& form : kForms) {
       add(name_of(shape, form), "rows",
           [&](benchmark::State& run) { product(run, shape, form); });
+    }
+    for (const auto& [name, dtype] : kDense) {
+      add(std::string(shape.name) + "/" + name, "rows",
+          [&](benchmark::State& run) { dense_product(run, shape, dtype); });
     }
   }
   for (const Form& form : kForms) {
