@@ -55,11 +55,20 @@ QuantizedWeight packed(mx::Shape shape, int bits = 4) {
   return {parts[0], parts[1], parts[2], kGroup, bits};
 }
 
-Pair dense_product() {
-  const auto x = normal({5, 77}, 1), w = normal({13, 77}, 2);
+Pair dense_product_of(mx::Dtype type) {
+  const auto x = mx::astype(normal({5, 77}, 1), type);
+  const auto w = mx::astype(normal({13, 77}, 2), type);
   return {
       linear(x, w, std::nullopt, mx::float32),
       linear_reference(x, w, std::nullopt, mx::float32)};
+}
+
+Pair dense_product() {
+  return dense_product_of(mx::float32);
+}
+
+Pair bfloat16_product() {
+  return dense_product_of(mx::bfloat16);
 }
 
 Pair packed_product() {
@@ -269,6 +278,7 @@ Pair logprobs() {
 // A new kernel is a line here. A bfloat16 has 8 bits; ids are equal or wrong.
 constexpr SelfTest kSelfTests[] = {
     {"product", 1e-5, dense_product},
+    {"bf16 product", 1e-5, bfloat16_product, bfloat16_set},
     {"packed product", 1e-5, packed_product},
     {"int8 product", 1e-5, int8_product, int8_set},
     {"expert product", 1e-5, expert_product},

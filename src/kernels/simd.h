@@ -43,33 +43,38 @@ constexpr int round_up(int n) {
   return (n + kLanes - 1) / kLanes * kLanes;
 }
 
-// A kernel is written once, as an always-inline `body(args)`, and compiled for
-// each instruction set; the machine picks at run time.
 #if defined(__x86_64__)
 #define PARALLM_AVX2_TARGET "avx2,fma,f16c"
 #define PARALLM_AVX512_TARGET \
   "avx512f,avx512bw,avx512vl,avx512dq," PARALLM_AVX2_TARGET
-#define PARALLM_MULTIVERSION(name, body, Args)                       \
-  __attribute__((target(PARALLM_AVX512_TARGET))) void name##_avx512( \
-      const Args& args) {                                            \
-    body(args);                                                      \
-  }                                                                  \
-  __attribute__((target(PARALLM_AVX2_TARGET))) void name##_avx2(     \
-      const Args& args) {                                            \
-    body(args);                                                      \
-  }                                                                  \
-  void name##_baseline(const Args& args) {                           \
-    body(args);                                                      \
-  }                                                                  \
-  void name(const Args& args) {                                      \
-    switch (::parallm::vector_set(::parallm::instruction_set())) {   \
-      case ::parallm::InstructionSet::kBaseline:                     \
-        return name##_baseline(args);                                \
-      case ::parallm::InstructionSet::kAvx2:                         \
-        return name##_avx2(args);                                    \
-      default:                                                       \
-        return name##_avx512(args);                                  \
-    }                                                                \
+#define PARALLM_ON_AVX2 __attribute__((target(PARALLM_AVX2_TARGET)))
+#define PARALLM_ON_AVX512 __attribute__((target(PARALLM_AVX512_TARGET)))
+#define PARALLM_ON_AVX512_BF16 \
+  __attribute__((target(PARALLM_AVX512_TARGET ",avx512bf16")))
+#endif
+
+// A kernel is written once, as an always-inline `body(args)`, and compiled for
+// each instruction set; the machine picks at run time.
+#if defined(__x86_64__)
+#define PARALLM_MULTIVERSION(name, body, Args)                     \
+  PARALLM_ON_AVX512 void name##_avx512(const Args& args) {         \
+    body(args);                                                    \
+  }                                                                \
+  PARALLM_ON_AVX2 void name##_avx2(const Args& args) {             \
+    body(args);                                                    \
+  }                                                                \
+  void name##_baseline(const Args& args) {                         \
+    body(args);                                                    \
+  }                                                                \
+  void name(const Args& args) {                                    \
+    switch (::parallm::vector_set(::parallm::instruction_set())) { \
+      case ::parallm::InstructionSet::kBaseline:                   \
+        return name##_baseline(args);                              \
+      case ::parallm::InstructionSet::kAvx2:                       \
+        return name##_avx2(args);                                  \
+      default:                                                     \
+        return name##_avx512(args);                                \
+    }                                                              \
   }
 #else
 #define PARALLM_MULTIVERSION(name, body, Args) \

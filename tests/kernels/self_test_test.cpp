@@ -16,7 +16,7 @@ TEST(SelfTest, PassesHereForEachKernelWithEachSet) {
     EXPECT_TRUE(result.passed())
         << result.kernel << " " << name_of(result.set) << " " << result.error;
   }
-  EXPECT_GE(seen.size(), 17u);
+  EXPECT_GE(seen.size(), 18u);
   for (const auto& [kernel, sets] : seen) {
     EXPECT_EQ(sets, host_instruction_sets()) << kernel;
   }
@@ -32,6 +32,7 @@ TEST(SelfTest, NamesTheCodeThatRuns) {
   const InstructionSet best = host_instruction_sets().back();
   EXPECT_EQ(code["rms norm"], vector_set(best));
   EXPECT_EQ(code["bf16 attention"], bfloat16_set(best));
+  EXPECT_EQ(code["bf16 product"], bfloat16_set(best));
   if (best == InstructionSet::kAvx512Bf16) {
     EXPECT_EQ(code["int8 product"], InstructionSet::kAvx512Vnni);
   }

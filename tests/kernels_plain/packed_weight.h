@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "kernels/linear/product.h"
+#include "kernels/linear/weight_form.h"
 #include "tests/kernels_plain/small_floats.h"
 
 // Random weights of every form, in memory as MLX packs them, and what their

@@ -15,16 +15,27 @@ using namespace test;
 struct Input {
   int rows;
   int inputs;
-  std::vector<float> values;
+  FloatType type;
+  std::vector<uint8_t> bytes;
 
-  float at(int row, int k) const {
-    return values[static_cast<size_t>(row) * inputs + k];
+  const uint8_t* row(int i) const {
+    return &bytes[static_cast<size_t>(i) * inputs * float_bytes(type)];
+  }
+  std::vector<double> numbers(int row) const {
+    std::vector<double> numbers;
+    for (int k = 0; k < inputs; ++k) {
+      numbers.push_back(
+          float_at(type, bytes, static_cast<size_t>(row) * inputs + k));
+    }
+    return numbers;
   }
 };
 
-Input random_input(int rows, int inputs, uint32_t seed) {
-  return {
-      rows, inputs, random_floats(static_cast<size_t>(rows) * inputs, seed)};
+Input random_input(
+    int rows, int inputs, uint32_t seed, FloatType type = FloatType::kF32) {
+  std::mt19937 random(seed);
+  const size_t size = static_cast<size_t>(rows) * inputs;
+  return {rows, inputs, type, random_floats_of(type, size, -1, 1, random)};
 }
 
 struct Finish {
@@ -81,14 +92,13 @@ std::vector<char> run_bytes(
   std::vector<const void*> from;
   std::vector<void*> to;
   for (int row = 0; row < count; ++row) {
-    from.push_back(&x.values[static_cast<size_t>(first + row) * x.inputs]);
+    from.push_back(x.row(first + row));
     to.push_back(&out[row * row_bytes]);
   }
   const BatchWeight weight(w);
   ProductBatch batch;
   weight.add_to(
-      batch, {{from, FloatType::kF32, x.inputs}, to.data(), finish.out_type},
-      finish);
+      batch, {{from, x.type, x.inputs}, to.data(), finish.out_type}, finish);
   batch.run();
   return out;
 }
@@ -115,18 +125,28 @@ constexpr double kTolerance = 1e-6;
 void expect_exact(
     const std::vector<float>& ours, const PackedWeight& w, const Input& x) {
   for (int row = 0; row < x.rows; ++row) {
+    const auto numbers = x.numbers(row);
     for (int n = 0; n < w.outputs; ++n) {
       double sum = 0, size = 0;
       for (int k = 0; k < w.inputs; ++k) {
         const size_t i = static_cast<size_t>(n) * w.inputs + k;
-        sum += w.numbers[i] * x.at(row, k);
-        size += w.sizes[i] * std::abs(x.at(row, k));
+        sum += w.numbers[i] * numbers[k];
+        size += w.sizes[i] * std::abs(numbers[k]);
       }
       const float y = ours[static_cast<size_t>(row) * w.outputs + n];
       ASSERT_LE(std::abs(y - sum), kTolerance * size)
           << "row " << row << " output " << n;
     }
   }
+}
+
+constexpr WeightForm kDenseForms[] = {
+    WeightForm::kF32, WeightForm::kF16, WeightForm::kBF16};
+constexpr FloatType kTypes[] = {
+    FloatType::kF32, FloatType::kF16, FloatType::kBF16};
+
+PackedWeight dense_weight(WeightForm form, int outputs, int inputs) {
+  return random_weight(form, outputs, inputs, 0, FloatType::kF32, 7);
 }
 
 // Packed forms in their smallest and a larger group, dense ones at odd widths.
@@ -137,9 +157,8 @@ std::vector<PackedWeight> weights(int outputs) {
     all.push_back(
         random_weight(form, outputs, inputs, group_size, scale_type, 7));
   };
-  for (const WeightForm form :
-       {WeightForm::kF32, WeightForm::kF16, WeightForm::kBF16}) {
-    for (const int inputs : {1, 16, 37, 64}) {
+  for (const WeightForm form : kDenseForms) {
+    for (const int inputs : {1, 16, 37, 64, 96}) {
       add(form, inputs, 0, FloatType::kF32);
     }
   }
@@ -182,13 +201,57 @@ TEST(ProductBatch, GivesARowTheSameBitsInAnyBatch) {
   }
 }
 
+// Wider than a block of inputs, more outputs than a panel, more rows than are
+// multiplied at once: whole ones and odd ones. Every type meets every other.
+constexpr int kInputs[] = {2048, 2085};
+constexpr int kOutputs[] = {32, 71};
+
+template <class Body>
+void for_dense_products(const Body& body) {
+  for (const WeightForm form : kDenseForms) {
+    for (const FloatType type : kTypes) {
+      for (int i = 0; i < 2; ++i) {
+        SCOPED_TRACE(text(form));
+        SCOPED_TRACE(static_cast<int>(type));
+        const auto w = dense_weight(form, kOutputs[i], kInputs[i]);
+        body(w, type);
+      }
+    }
+  }
+}
+
+// What lies behind is not a number, of either type.
+TEST(ProductBatch, OfDenseWeightsIsThatOfFloat64InAnyTypes) {
+  for_dense_products([](PackedWeight w, FloatType type) {
+    Input x = random_input(7, w.inputs, 1, type);
+    w.codes.insert(w.codes.end(), 64, 0xff);
+    x.bytes.insert(x.bytes.end(), 64, 0xff);
+    under_each_set([&] { expect_exact(run(w, x), w, x); });
+  });
+}
+
+TEST(ProductBatch, OfDenseWeightsGivesARowTheSameBitsInAnyBatch) {
+  for_dense_products([](const PackedWeight& w, FloatType type) {
+    const Input x = random_input(403, w.inputs, 2, type);
+    under_each_set([&] {
+      const auto together = run(w, x);
+      for (const int rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 33, 70}) {
+        const auto first = together.begin() + 5 * w.outputs;
+        ASSERT_TRUE(
+            same_bits(run(w, x, 5, rows), {first, first + rows * w.outputs}))
+            << rows;
+      }
+    });
+  });
+}
+
 // As gate and up are: the same rows, several weights, any forms.
 TEST(ProductBatch, GivesEachOfManyWhatItGivesAlone) {
   const auto all = weights(9);
   const Input x = random_input(3, 96, 3);
   std::vector<const void*> from;
   for (int row = 0; row < x.rows; ++row) {
-    from.push_back(&x.values[row * 96]);
+    from.push_back(x.row(row));
   }
   under_each_set([&] {
     ProductBatch batch;

@@ -1,22 +1,11 @@
 #pragma once
 
-#include <span>
 #include <vector>
 
+#include "kernels/linear/float_rows.h"
 #include "kernels/linear/tile.h"
 
 namespace parallm {
-
-// Rows of a matrix of floats, anywhere in memory. No MLX here; a view.
-struct FloatRows {
-  std::span<const void* const> rows;
-  FloatType type = FloatType::kF32;
-  int inputs = 0;
-
-  bool operator==(const FloatRows& other) const {
-    return rows.data() == other.rows.data() && rows.size() == other.rows.size();
-  }
-};
 
 // Rows made ready for the tile kernels: cut into tiles, the last one filled up
 // with zeros. Constant once each tile is filled, on any thread. No MLX here.

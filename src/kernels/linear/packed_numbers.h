@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "kernels/floats.h"
-#include "kernels/linear/product.h"
+#include "kernels/linear/weight_form.h"
 
 // What codes and scales of packed weights stand for: the numbers that
 // mx::dequantize makes of them. Codes are a stream of bits, low bits first. No

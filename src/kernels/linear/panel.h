@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "kernels/floats.h"
-#include "kernels/linear/product.h"
+#include "kernels/linear/weight_form.h"
 
 // How a packed weight lies in memory for the CPU. Its outputs are cut into
 // panels of 32, the last one filled up with zeros; a panel is read from its

@@ -7,7 +7,7 @@
 namespace parallm {
 namespace {
 
-constexpr int kOutputsOfTask = 16; // of a dense product
+constexpr int kOutputsOfTask = 32; // of a dense product
 
 // Neighbours in memory that one thread takes at once: read in one go they come
 // twice as fast as in turns with another thread (58 and 31 GB/s). Few enough
@@ -32,14 +32,14 @@ void ProductBatch::add(
 }
 
 void ProductBatch::add(const DenseMatrix& weight, const ProductRows& rows) {
+  const DenseKernels& kernels = dense_kernels(rows.x.type, weight.form);
   const DenseProduct product{
-      weight, wide_rows_of(rows.x), static_cast<int>(rows.x.rows.size()),
-      rows.out, rows.out_type};
+      weight, &rows_of(rows.x, kernels), rows.out, rows.out_type};
   const int tasks = (weight.outputs + kOutputsOfTask - 1) / kOutputsOfTask;
   products_.push_back(
-      {tasks, [product](int task) {
+      {tasks, [product, &kernels](int task) {
          const int first = task * kOutputsOfTask;
-         multiply_dense(
+         kernels.multiply(
              product, first,
              std::min(first + kOutputsOfTask, product.weight.outputs));
        }});
@@ -59,21 +59,16 @@ const ActivationTiles& ProductBatch::tiles_of(
   return tiles;
 }
 
-const float* ProductBatch::wide_rows_of(const FloatRows& x) {
-  for (const auto& rows : wide_rows_) {
-    if (rows.x == x) {
-      return rows.memory.data();
+const DenseRows& ProductBatch::rows_of(
+    const FloatRows& x, const DenseKernels& kernels) {
+  for (const auto& rows : rows_) {
+    if (rows.is_of(x, kernels.type, kernels.tile_rows)) {
+      return rows;
     }
   }
-  const int padded = simd::round_up(x.inputs);
-  auto& rows = wide_rows_.emplace_back(
-      WideRows{x, padded, std::vector<float>(x.rows.size() * padded)});
-  before_.push_back({static_cast<int>(x.rows.size()), [&rows](int i) {
-                       simd::load_row(
-                           rows.x.type, &rows.memory[i * rows.padded],
-                           rows.x.rows[i], rows.x.inputs);
-                     }});
-  return rows.memory.data();
+  auto& rows = rows_.emplace_back(x, kernels.type, kernels.tile_rows);
+  before_.push_back({rows.tiles(), [&rows](int i) { rows.fill(i); }});
+  return rows;
 }
 
 void ProductBatch::run() {

@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/linear/dense_product.h"
 #include "kernels/linear/panel_product.h"
-#include "kernels/linear/product.h"
 
 namespace parallm {
 
@@ -28,12 +28,6 @@ class ProductBatch {
   void run();
 
  private:
-  // Rows as float32, padded with zeros.
-  struct WideRows {
-    FloatRows x;
-    int padded;
-    std::vector<float> memory;
-  };
   struct Work {
     int tasks;
     std::function<void(int)> run;
@@ -41,11 +35,11 @@ class ProductBatch {
 
   const ActivationTiles& tiles_of(
       const FloatRows& x, int group_size, const TileKernels& kernels);
-  const float* wide_rows_of(const FloatRows& x);
+  const DenseRows& rows_of(const FloatRows& x, const DenseKernels& kernels);
   static void run(const std::vector<Work>& works);
 
   std::deque<ActivationTiles> tiles_;
-  std::deque<WideRows> wide_rows_;
+  std::deque<DenseRows> rows_;
   std::vector<Work> before_; // makes x ready
   std::vector<Work> products_;
 };

@@ -207,12 +207,4 @@ void weigh_part(const Part& part);
 // Sums the values by their weights.
 void mix_part(const Part& part);
 
-#if defined(__x86_64__)
-#define PARALLM_ON_AVX2 __attribute__((target("avx2,fma,f16c")))
-#define PARALLM_AVX512 "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"
-#define PARALLM_ON_AVX512 __attribute__((target(PARALLM_AVX512)))
-#define PARALLM_ON_AVX512_BF16 \
-  __attribute__((target(PARALLM_AVX512 ",avx512bf16")))
-#endif
-
 } // namespace parallm::attending

@@ -1,0 +1,166 @@
+#pragma once
+
+#include "kernels/linear/dense_rows.h"
+
+// Products of a tile, which is a few rows of activations, with a few rows of a
+// dense weight: vectors go along the inputs, each sum has one of its own. No
+// MLX here. Plain values and functions without state: any thread.
+namespace parallm::dense {
+
+using namespace simd;
+
+constexpr int kColumns = 4; // outputs of a tile
+
+using Floats4 = float __attribute__((vector_size(16), aligned(4)));
+using Floats8 = float __attribute__((vector_size(32), aligned(4)));
+
+// What fits into an instruction set's registers: sums of so many rows with four
+// outputs. 24 of the 32 that AVX-512 and NEON have are sums, or 12 of 16.
+struct Full {
+  using Vector = Floats;
+  static constexpr int kRows = 6;
+};
+struct Half {
+  using Vector = Floats8;
+  static constexpr int kRows = 3;
+};
+struct Quarter {
+  using Vector = Floats4;
+#if defined(__x86_64__)
+  static constexpr int kRows = 3;
+#else
+  static constexpr int kRows = 6;
+#endif
+};
+
+// The product of vectors of float32.
+template <class Registers>
+struct Singles : Registers {
+  using Vector = typename Registers::Vector;
+  using Sums = Vector;
+  static constexpr FloatType kType = FloatType::kF32;
+
+  static PARALLM_INLINE void multiply_add(
+      Sums& sums, const Vector& x, const Vector& w) {
+    sums += x * w;
+  }
+};
+
+#if defined(__x86_64__)
+// Two products of bfloat16 in each lane, each exact, added one after the other.
+struct Pairs : Full {
+  using Vector = Words;
+  using Sums = Floats;
+  static constexpr FloatType kType = FloatType::kBF16;
+
+  static PARALLM_INLINE void multiply_add(
+      Sums& sums, const Vector& x, const Vector& w) {
+    Sums next = sums; // in a register
+    asm("vdpbf16ps %2, %1, %0" : "+v"(next) : "v"(x), "v"(w));
+    sums = next;
+  }
+};
+#endif
+
+struct DenseTile {
+  const char* x = nullptr; // as DenseRows has it
+  const char* w = nullptr; // the first output's numbers
+  size_t w_stride = 0;     // bytes to those of the next
+  int columns = 0;         // of kColumns, that there are
+  int lines = 0;           // of inputs
+  ptrdiff_t ahead = 0;     // bytes from the weight to what is read next
+  float* out = nullptr;    // added to
+  int out_stride = 0;      // floats from a row to the next
+};
+
+// The sums of the lanes of four vectors, in a fixed tree.
+PARALLM_INLINE void add_lanes(Floats4& out, const Floats4 (&v)[4]) {
+  Floats4 twos[2];
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; ++i) {
+    const auto &a = v[2 * i], &b = v[2 * i + 1];
+    twos[i] = __builtin_shufflevector(a, b, 0, 4, 1, 5) +
+              __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  }
+  out = __builtin_shufflevector(twos[0], twos[1], 0, 1, 4, 5) +
+        __builtin_shufflevector(twos[0], twos[1], 2, 3, 6, 7);
+}
+
+PARALLM_INLINE void add_lanes(Floats4& out, const Floats8 (&v)[4]) {
+  Floats4 halves[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    halves[i] = __builtin_shufflevector(v[i], v[i], 0, 1, 2, 3) +
+                __builtin_shufflevector(v[i], v[i], 4, 5, 6, 7);
+  }
+  add_lanes(out, halves);
+}
+
+PARALLM_INLINE void add_lanes(Floats4& out, const Floats (&v)[4]) {
+  Floats8 halves[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    halves[i] =
+        __builtin_shufflevector(v[i], v[i], 0, 1, 2, 3, 4, 5, 6, 7) +
+        __builtin_shufflevector(v[i], v[i], 8, 9, 10, 11, 12, 13, 14, 15);
+  }
+  add_lanes(out, halves);
+}
+
+// What is missing of four columns is its last one again; their sums are not
+// read.
+template <class Set, int kRows>
+PARALLM_INLINE void multiply_tile(const DenseTile& t) {
+  using Vector = typename Set::Vector;
+  typename Set::Sums sums[kRows][kColumns] = {};
+  const char* w[kColumns];
+  for (int n = 0; n < kColumns; ++n) {
+    w[n] = t.w + std::min(n, t.columns - 1) * t.w_stride;
+  }
+  const char* x = t.x;
+  for (int i = 0; i < t.lines * kLineBytes; i += kLineBytes) {
+#pragma GCC unroll 4
+    for (int n = 0; n < kColumns; ++n) {
+      __builtin_prefetch(w[n] + t.ahead + i, 0, 2);
+    }
+#pragma GCC unroll 4
+    for (int at = 0; at < kLineBytes; at += static_cast<int>(sizeof(Vector))) {
+      Vector right[kColumns];
+#pragma GCC unroll 4
+      for (int n = 0; n < kColumns; ++n) {
+        std::memcpy(&right[n], w[n] + i + at, sizeof(Vector));
+      }
+#pragma GCC unroll 8
+      for (int m = 0; m < kRows; ++m) {
+        Vector left;
+        std::memcpy(&left, x + m * kLineBytes + at, sizeof(Vector));
+#pragma GCC unroll 4
+        for (int n = 0; n < kColumns; ++n) {
+          Set::multiply_add(sums[m][n], left, right[n]);
+        }
+      }
+    }
+    x += kRows * kLineBytes;
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) {
+    Floats4 total, before;
+    add_lanes(total, sums[m]);
+    float* out = t.out + static_cast<size_t>(m) * t.out_stride;
+    std::memcpy(&before, out, sizeof(before));
+    before += total;
+    std::memcpy(out, &before, sizeof(before));
+  }
+}
+
+template <class Set, int kRows = Set::kRows>
+PARALLM_INLINE void multiply_tile(const DenseTile& t, int rows) {
+  if constexpr (kRows > 1) {
+    if (rows < kRows) {
+      return multiply_tile<Set, kRows - 1>(t, rows);
+    }
+  }
+  multiply_tile<Set, kRows>(t);
+}
+
+} // namespace parallm::dense
