@@ -38,8 +38,10 @@ PARALLM_INLINE void load(Floats& out, const void* from) {
       scaled *= 0x1p112f;
       Words bits;
       bit_cast(bits, scaled);
-      const Words special = (Words)((words & 0x7c00u) == 0x7c00u) & 0x7f800000u;
-      bits |= special | (words & 0x8000u) << 16;
+      // All ones where the exponent is; compared they would be one by one.
+      const Words ones = ((words & 0x7c00u) + 0x400u) & 0x8000u;
+      bits |= (ones << 16) - (ones << 8);
+      bits |= (words & 0x8000u) << 16;
       bit_cast(out, bits);
     }
   }

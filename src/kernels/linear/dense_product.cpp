@@ -24,7 +24,7 @@ struct Work {
   int first_tile;
   int tiles;
   float* sums;   // (rows of the tiles, kPanel)
-  char* scratch; // (kPanel, kBlockLines) lines
+  char* scratch; // (kPanel, block)
 };
 
 PARALLM_INLINE FloatType type_of(WeightForm form) {
@@ -38,80 +38,64 @@ PARALLM_INLINE FloatType type_of(WeightForm form) {
   }
 }
 
-// A block of inputs of some outputs, in the numbers that meet.
+// A block of inputs of some outputs, in whole lines.
 struct WeightBlock {
+  FloatType type;
   const char* first;
   size_t stride; // bytes
 };
 
+// Inputs [first, first + n): as they lie, or if the last line is not whole, in
+// `scratch` with zeros behind them.
 template <class Set>
-PARALLM_INLINE void copy_numbers(
-    FloatType type, char* out, const char* from, int n) {
-  constexpr int kNumbers = numbers_of_line(Set::kType);
-  if constexpr (Set::kType == FloatType::kF32) {
-    load_row(type, reinterpret_cast<float*>(out), from, n);
-  } else {
-    const size_t bytes = n * float_bytes(type);
-    std::memcpy(out, from, bytes);
-    std::memset(out + bytes, 0, (kNumbers - n % kNumbers) * float_bytes(type));
-  }
-}
-
-PARALLM_INLINE void fetch(const char* from, size_t bytes) {
-  for (size_t i = 0; i < bytes; i += kLineBytes) {
-    __builtin_prefetch(from + i, 0, 2);
-  }
-}
-
-// Inputs [first, first + n), as they lie if they are whole lines, else in
-// `scratch`.
-template <class Set>
-PARALLM_INLINE WeightBlock
-weight_block(const Work& work, int first, int n, ptrdiff_t ahead) {
+PARALLM_INLINE WeightBlock weight_block(const Work& work, int first, int n) {
   const DenseMatrix& w = work.product.weight;
   const FloatType type = type_of(w.form);
-  const size_t row_bytes = w.inputs * float_bytes(type);
+  const size_t number_bytes = float_bytes(type);
+  const size_t row_bytes = w.inputs * number_bytes;
   const char* from = static_cast<const char*>(w.weight) +
-                     work.first_output * row_bytes + first * float_bytes(type);
-  if (type == Set::kType && n % numbers_of_line(type) == 0) {
-    return {from, row_bytes};
+                     work.first_output * row_bytes + first * number_bytes;
+  const int missing = -n & (numbers_of_line(Set::kType) - 1);
+  if (missing == 0) {
+    return {type, from, row_bytes};
   }
+  const size_t stride = (n + missing) * number_bytes;
   for (int i = 0; i < work.outputs; ++i) {
-    const char* row = from + i * row_bytes;
-    fetch(row + ahead, n * float_bytes(type));
-    copy_numbers<Set>(
-        type, work.scratch + i * kBlockLines * kLineBytes, row, n);
+    char* to = work.scratch + i * stride;
+    std::memcpy(to, from + i * row_bytes, n * number_bytes);
+    std::memset(to + n * number_bytes, 0, missing * number_bytes);
   }
-  return {work.scratch, kBlockLines * kLineBytes};
+  return {type, work.scratch, stride};
+}
+
+// From a block of inputs of the weight to what is read after it.
+PARALLM_INLINE ptrdiff_t bytes_ahead(const Work& work, int first, int n) {
+  const DenseMatrix& w = work.product.weight;
+  const ptrdiff_t numbers =
+      first + n < w.inputs ? n : ptrdiff_t{work.outputs} * w.inputs - first;
+  return numbers * static_cast<ptrdiff_t>(float_bytes(type_of(w.form)));
 }
 
 template <class Set>
 PARALLM_INLINE void multiply_block(const Work& work, int first, int n) {
   constexpr int kNumbers = numbers_of_line(Set::kType);
-  const DenseMatrix& w = work.product.weight;
-  const int bytes = static_cast<int>(float_bytes(type_of(w.form)));
-  const bool last = first + n == w.inputs;
-  const ptrdiff_t ahead =
-      last ? static_cast<ptrdiff_t>(work.outputs) * w.inputs * bytes -
-                 first * bytes
-           : n * bytes;
-  const WeightBlock block = weight_block<Set>(work, first, n, ahead);
+  const WeightBlock block = weight_block<Set>(work, first, n);
+  DenseTile tile;
+  tile.w_stride = block.stride;
+  tile.lines = (n + kNumbers - 1) / kNumbers;
+  tile.ahead = bytes_ahead(work, first, n);
+  tile.out_stride = kPanel;
   float* out = work.sums;
   for (int i = 0; i < work.tiles; ++i) {
     const auto x = work.product.x->tile(work.first_tile + i);
-    DenseTile tile;
-    tile.x =
-        x.memory + static_cast<size_t>(first) / kNumbers * x.rows * kLineBytes;
-    tile.w_stride = block.stride;
-    tile.lines = (n + kNumbers - 1) / kNumbers;
-    tile.ahead = i == 0 && block.first != work.scratch ? ahead : 0;
-    tile.out_stride = kPanel;
+    tile.x = x.memory + size_t{1} * first / kNumbers * x.rows * kLineBytes;
     for (int column = 0; column < work.outputs; column += kColumns) {
       tile.w = block.first + column * block.stride;
       tile.columns = work.outputs - column;
       tile.out = out + column;
-      multiply_tile<Set>(tile, x.rows);
+      multiply_tile<Set>(tile, block.type, x.rows);
     }
+    tile.ahead = 0; // all is fetched
     out += x.rows * kPanel;
   }
 }
@@ -156,7 +140,7 @@ PARALLM_INLINE void multiply_with(const DenseProduct& p, int first, int end) {
   const std::unique_ptr<float[]> sums(
       new float[most_tiles * Set::kRows * kPanel]);
   const std::unique_ptr<char[]> scratch(
-      new char[step * kBlockLines * kLineBytes]);
+      new char[step * kBlockLines * kLineBytes]); // float32 at most
   for (int tile = 0; tile < tiles; tile += most_tiles) {
     for (int output = first; output < end; output += step) {
       multiply_work<Set>(

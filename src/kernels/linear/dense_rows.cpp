@@ -53,7 +53,7 @@ DenseRows::DenseRows(const FloatRows& x, FloatType type, int tile_rows)
       type_(type),
       tile_rows_(tile_rows),
       tiles_(ceil_div(count(), tile_rows)),
-      memory_(x.rows.size() * lines() * kLineBytes) {
+      memory_(new char[x.rows.size() * lines() * kLineBytes]) {
 }
 
 int DenseRows::lines() const {
@@ -67,14 +67,13 @@ DenseRows::Tile DenseRows::tile(int i) const {
   const int first = start(i);
   return {
       first, start(i + 1) - first,
-      memory_.data() + static_cast<size_t>(first) * lines() * kLineBytes};
+      memory_.get() + static_cast<size_t>(first) * lines() * kLineBytes};
 }
 
 void DenseRows::fill(int i) {
   const Tile of = tile(i);
   fill_tile(
-      {&x_.rows[of.first], of.rows, x_.type, type_, x_.inputs,
-       memory_.data() + (of.memory - memory_.data())});
+      {&x_.rows[of.first], of.rows, x_.type, type_, x_.inputs, of.memory});
 }
 
 } // namespace parallm

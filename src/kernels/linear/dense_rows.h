@@ -1,6 +1,6 @@
 #pragma once
 
-#include <vector>
+#include <memory>
 
 #include "kernels/linear/float_rows.h"
 
@@ -29,7 +29,7 @@ class DenseRows {
   struct Tile {
     int first = 0;
     int rows = 0;
-    const char* memory = nullptr;
+    char* memory = nullptr;
   };
 
   int count() const { return static_cast<int>(x_.rows.size()); }
@@ -46,7 +46,7 @@ class DenseRows {
   FloatType type_;
   int tile_rows_;
   int tiles_;
-  std::vector<char> memory_;
+  std::unique_ptr<char[]> memory_;
 };
 
 } // namespace parallm

@@ -14,16 +14,9 @@ constexpr int kColumns = 4; // outputs of a tile
 using Floats4 = float __attribute__((vector_size(16), aligned(4)));
 using Floats8 = float __attribute__((vector_size(32), aligned(4)));
 
-// What fits into an instruction set's registers: sums of so many rows with four
-// outputs. 24 of the 32 that AVX-512 and NEON have are sums, or 12 of 16.
-struct Full {
-  using Vector = Floats;
-  static constexpr int kRows = 6;
-};
-struct Half {
-  using Vector = Floats8;
-  static constexpr int kRows = 3;
-};
+// What an instruction set has: registers for sums of so many rows with four
+// outputs, 24 of the 32 that AVX-512 and NEON have or 12 of 16, and how it
+// widens 16 numbers of float16.
 struct Quarter {
   using Vector = Floats4;
 #if defined(__x86_64__)
@@ -31,7 +24,42 @@ struct Quarter {
 #else
   static constexpr int kRows = 6;
 #endif
+
+  static PARALLM_INLINE void widen(Floats& out, const char* from) {
+    load<FloatType::kF16>(out, from);
+  }
 };
+
+#if defined(__x86_64__)
+
+struct Half {
+  using Vector = Floats8;
+  static constexpr int kRows = 3;
+
+  static PARALLM_INLINE void widen(Floats& out, const char* from) {
+    Bytes halves[2];
+    std::memcpy(halves, from, sizeof(halves));
+    Floats8 wide[2];
+    asm("vcvtph2ps %1, %0" : "=x"(wide[0]) : "x"(halves[0]));
+    asm("vcvtph2ps %1, %0" : "=x"(wide[1]) : "x"(halves[1]));
+    std::memcpy(&out, wide, sizeof(out));
+  }
+};
+
+struct Full {
+  using Vector = Floats;
+  static constexpr int kRows = 6;
+
+  static PARALLM_INLINE void widen(Floats& out, const char* from) {
+    Halves halves;
+    std::memcpy(&halves, from, sizeof(halves));
+    Floats wide;
+    asm("vcvtph2ps %1, %0" : "=v"(wide) : "v"(halves));
+    out = wide;
+  }
+};
+
+#endif
 
 // The product of vectors of float32.
 template <class Registers>
@@ -107,28 +135,49 @@ PARALLM_INLINE void add_lanes(Floats4& out, const Floats (&v)[4]) {
   add_lanes(out, halves);
 }
 
+// Numbers of a type as those that meet; in `scratch`, unless they are such.
+template <class Set, FloatType kType>
+PARALLM_INLINE const char* line_of(const char* from, Floats& scratch) {
+  if constexpr (kType == Set::kType) {
+    return from;
+  } else {
+    if constexpr (kType == FloatType::kF16) {
+      Set::widen(scratch, from);
+    } else {
+      load<kType>(scratch, from);
+    }
+    return reinterpret_cast<const char*>(&scratch);
+  }
+}
+
 // What is missing of four columns is its last one again; their sums are not
 // read.
-template <class Set, int kRows>
+template <class Set, int kRows, FloatType kType>
 PARALLM_INLINE void multiply_tile(const DenseTile& t) {
   using Vector = typename Set::Vector;
+  constexpr int kBytes = numbers_of_line(Set::kType) * float_bytes(kType);
   typename Set::Sums sums[kRows][kColumns] = {};
   const char* w[kColumns];
   for (int n = 0; n < kColumns; ++n) {
     w[n] = t.w + std::min(n, t.columns - 1) * t.w_stride;
   }
   const char* x = t.x;
-  for (int i = 0; i < t.lines * kLineBytes; i += kLineBytes) {
+  for (int i = 0; i < t.lines * kBytes; i += kBytes) {
+    Floats scratch[kColumns];
+    const char* lines[kColumns];
 #pragma GCC unroll 4
     for (int n = 0; n < kColumns; ++n) {
       __builtin_prefetch(w[n] + t.ahead + i, 0, 2);
+      lines[n] = line_of<Set, kType>(w[n] + i, scratch[n]);
     }
 #pragma GCC unroll 4
     for (int at = 0; at < kLineBytes; at += static_cast<int>(sizeof(Vector))) {
       Vector right[kColumns];
 #pragma GCC unroll 4
       for (int n = 0; n < kColumns; ++n) {
-        std::memcpy(&right[n], w[n] + i + at, sizeof(Vector));
+        Vector next; // in a register
+        std::memcpy(&next, lines[n] + at, sizeof(Vector));
+        right[n] = next;
       }
 #pragma GCC unroll 8
       for (int m = 0; m < kRows; ++m) {
@@ -153,14 +202,28 @@ PARALLM_INLINE void multiply_tile(const DenseTile& t) {
   }
 }
 
-template <class Set, int kRows = Set::kRows>
-PARALLM_INLINE void multiply_tile(const DenseTile& t, int rows) {
+template <class Set, FloatType kType, int kRows = Set::kRows>
+PARALLM_INLINE void multiply_tile_of(const DenseTile& t, int rows) {
   if constexpr (kRows > 1) {
     if (rows < kRows) {
-      return multiply_tile<Set, kRows - 1>(t, rows);
+      return multiply_tile_of<Set, kType, kRows - 1>(t, rows);
     }
   }
-  multiply_tile<Set, kRows>(t);
+  multiply_tile<Set, kRows, kType>(t);
+}
+
+template <class Set>
+PARALLM_INLINE void multiply_tile(
+    const DenseTile& t, FloatType type, int rows) {
+  if constexpr (Set::kType == FloatType::kF32) {
+    if (type == FloatType::kBF16) {
+      return multiply_tile_of<Set, FloatType::kBF16>(t, rows);
+    }
+    if (type == FloatType::kF16) {
+      return multiply_tile_of<Set, FloatType::kF16>(t, rows);
+    }
+  }
+  multiply_tile_of<Set, Set::kType>(t, rows);
 }
 
 } // namespace parallm::dense
