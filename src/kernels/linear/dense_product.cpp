@@ -11,7 +11,7 @@ namespace {
 // Inputs that are multiplied at a time, so that a tile of x stays in the first
 // cache while it meets one row of the weight after the other. Their sums are
 // added block by block.
-constexpr int kBlockLines = 32;
+constexpr int kBlockLines = 64;
 // Outputs at a time, where there are several tiles to meet them: of the second
 // cache's size.
 constexpr int kPanel = 32;
@@ -83,7 +83,8 @@ PARALLM_INLINE void multiply_block(const Work& work, int first, int n) {
   DenseTile tile;
   tile.w_stride = block.stride;
   tile.lines = (n + kNumbers - 1) / kNumbers;
-  tile.ahead = bytes_ahead(work, first, n);
+  tile.ahead = bytes_ahead(work, first, n); // again with each tile: a machine
+                                            // that is busy forgets some
   tile.out_stride = kPanel;
   float* out = work.sums;
   for (int i = 0; i < work.tiles; ++i) {
@@ -95,7 +96,6 @@ PARALLM_INLINE void multiply_block(const Work& work, int first, int n) {
       tile.out = out + column;
       multiply_tile<Set>(tile, block.type, x.rows);
     }
-    tile.ahead = 0; // all is fetched
     out += x.rows * kPanel;
   }
 }
