@@ -39,7 +39,8 @@ MODELS = {
     "gptq": ("qwen3-gptq", DENSE),
 }
 
-# The widths of Phi-3 mini with 8 of its 32 layers; 64 experts of which a token takes 8, 1.1 billion weights in all.
+# The widths of Phi-3 mini with 8 of its 32 layers; 64 experts of which a token takes 8, 1.1 billion weights in all;
+# those of Qwen3-0.6B in bfloat16.
 LARGER_MODELS = {
     "phi3-mini-8-layers": ("phi3", FOUR_BITS | {
         "hidden_size": 3072, "num_hidden_layers": 8, "intermediate_size": 8192, "num_attention_heads": 32,
@@ -47,6 +48,10 @@ LARGER_MODELS = {
         "max_position_embeddings": 4096, "original_max_position_embeddings": 4096}),
     "moe-64-experts": ("qwen3_moe", FOUR_BITS | WIDE | HEADS | {
         "num_hidden_layers": 10, "num_experts": 64, "num_experts_per_tok": 8, "moe_intermediate_size": 512}),
+    "qwen3-600m-bf16": ("qwen3", {
+        "hidden_size": 1024, "num_hidden_layers": 28, "intermediate_size": 3072, "num_attention_heads": 16,
+        "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151936, "tie_word_embeddings": True,
+        "max_position_embeddings": 40960}),
 }
 
 
