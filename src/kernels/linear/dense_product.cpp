@@ -177,7 +177,8 @@ void multiply_baseline(const DenseProduct& p, int first, int end) {
 
 namespace parallm {
 
-const DenseKernels& dense_kernels(FloatType x, WeightForm weight) {
+const DenseKernels& dense_kernels(
+    [[maybe_unused]] FloatType x, [[maybe_unused]] WeightForm weight) {
   using namespace dense;
   static constexpr DenseKernels kBaseline = {
       FloatType::kF32, Quarter::kRows, multiply_baseline};

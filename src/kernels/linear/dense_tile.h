@@ -1,5 +1,11 @@
 #pragma once
 
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#include <algorithm>
+
 #include "kernels/linear/dense_rows.h"
 
 // Products of a tile, which is a few rows of activations, with a few rows of a
@@ -26,7 +32,16 @@ struct Quarter {
 #endif
 
   static PARALLM_INLINE void widen(Floats& out, const char* from) {
+#if defined(__aarch64__)
+    float16x8_t halves[2];
+    std::memcpy(halves, from, sizeof(halves));
+    const float32x4_t wide[] = {
+        vcvt_f32_f16(vget_low_f16(halves[0])), vcvt_high_f32_f16(halves[0]),
+        vcvt_f32_f16(vget_low_f16(halves[1])), vcvt_high_f32_f16(halves[1])};
+    std::memcpy(&out, wide, sizeof(out));
+#else
     load<FloatType::kF16>(out, from);
+#endif
   }
 };
 
