@@ -171,8 +171,8 @@ std::vector<float> multiply(
   }
   ActivationTiles tiles(
       {from, FloatType::kF32, inputs}, weight.layout.group_size, kernels);
-  for (size_t i = 0; i < tiles.tiles().size(); ++i) {
-    tiles.fill(static_cast<int>(i));
+  for (int i = 0; i < tiles.pieces(); ++i) {
+    tiles.fill(i);
   }
   const PanelProduct product{weight, &tiles, to.data()};
   for (int panel = 0; panel < weight.layout.panels(); ++panel) {

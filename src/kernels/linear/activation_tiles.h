@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "kernels/linear/float_rows.h"
@@ -8,14 +9,16 @@
 namespace parallm {
 
 // Rows made ready for the tile kernels: cut into tiles, the last one filled up
-// with zeros. Constant once each tile is filled, on any thread. No MLX here.
+// with zeros. Constant once each piece is filled, on any thread. No MLX here.
 class ActivationTiles {
  public:
   // The rows must stay until the tiles are filled.
   ActivationTiles(
       const FloatRows& x, int group_size, const TileKernels& kernels);
 
-  void fill(int tile);
+  // A piece is some groups of a tile: few rows are filled by many threads too.
+  int pieces() const { return static_cast<int>(tiles_.size()) * tile_pieces_; }
+  void fill(int piece);
 
   // Tile i: rows [first, first + rows) of x, in a tile of `tile_rows`.
   struct Tile {
@@ -39,7 +42,8 @@ class ActivationTiles {
   int group_size_;
   const TileKernels& kernels_;
   std::vector<Tile> tiles_;
-  std::vector<uint8_t> memory_;
+  int tile_pieces_;
+  std::unique_ptr<uint8_t[]> memory_;
 };
 
 } // namespace parallm

@@ -53,9 +53,7 @@ const ActivationTiles& ProductBatch::tiles_of(
     }
   }
   auto& tiles = tiles_.emplace_back(x, group_size, kernels);
-  before_.push_back({static_cast<int>(tiles.tiles().size()), [&tiles](int i) {
-                       tiles.fill(i);
-                     }});
+  before_.push_back({tiles.pieces(), [&tiles](int i) { tiles.fill(i); }});
   return tiles;
 }
 

@@ -13,13 +13,13 @@ struct RmsPart {
   size_t end;
 };
 
-// In float32, padded with zeros to whole vectors.
+// In float32, padded with zeros to whole vectors; empty if there is none.
 struct RmsScratch {
-  explicit RmsScratch(int width)
-      : row(simd::round_up(width)),
-        added(row.size()),
-        weight(row.size()),
-        y_weight(row.size()) {}
+  explicit RmsScratch(const RmsRows& a)
+      : row(simd::round_up(a.width)),
+        added(a.y != nullptr ? row.size() : 0),
+        weight(a.weight.numbers != nullptr ? row.size() : 0),
+        y_weight(a.y_weight.numbers != nullptr ? row.size() : 0) {}
 
   std::vector<float> row, added, weight, y_weight;
 };
@@ -75,7 +75,7 @@ PARALLM_INLINE void load_weight(
 
 PARALLM_INLINE void rms_body(const RmsPart& part) {
   const RmsRows& a = part.rows;
-  RmsScratch scratch(a.width);
+  RmsScratch scratch(a);
   load_weight(scratch.weight, a.weight, a.width);
   load_weight(scratch.y_weight, a.y_weight, a.width);
   for (size_t r = part.first; r < part.end; ++r) {
