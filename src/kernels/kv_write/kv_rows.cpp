@@ -113,16 +113,24 @@ PARALLM_MULTIVERSION(write_some, write_body, SomeRows)
 
 } // namespace
 
-void write_kv_rows(const KvWriteArgs& args) {
+void check_slots(const KvWriteArgs& args) {
   const size_t slots = args.blocks * args.block_tokens;
   for (int i = 0; i < args.count; ++i) {
     PARALLM_CHECK(
         args.slots[i] >= 0 && static_cast<size_t>(args.slots[i]) < slots,
         "slot {} of {}", args.slots[i], slots);
   }
+}
+
+void write_kv_rows(const KvWriteArgs& args, size_t first, size_t end) {
+  write_some({args, first, end});
+}
+
+void write_kv_rows(const KvWriteArgs& args) {
+  check_slots(args);
   const auto numbers = static_cast<size_t>(args.heads) * args.width;
   in_row_parts(args.count, numbers, [&](size_t first, size_t end) {
-    write_some({args, first, end});
+    write_kv_rows(args, first, end);
   });
 }
 

@@ -21,6 +21,12 @@ struct KvWriteArgs {
 };
 
 // Throws CheckFailed if a slot is outside the pool.
+void check_slots(const KvWriteArgs& args);
+
+// Rows [first, end), of slots that were checked. On the calling thread.
+void write_kv_rows(const KvWriteArgs& args, size_t first, size_t end);
+
+// All rows. Throws CheckFailed if a slot is outside the pool.
 void write_kv_rows(const KvWriteArgs& args);
 
 } // namespace parallm

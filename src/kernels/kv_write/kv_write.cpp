@@ -1,9 +1,7 @@
 #include "kernels/kv_write/kv_write.h"
 
-#include "base/check.h"
 #include "kernels/cpu_primitive.h"
-#include "kernels/float_type.h"
-#include "kernels/kv_write/kv_rows.h"
+#include "kernels/kv_write/kv_arrays.h"
 #include "kernels/kv_write/stored_rows.h"
 
 namespace parallm {
@@ -17,23 +15,14 @@ class KvWrite : public CpuPrimitive {
 
   void eval_cpu(
       const std::vector<mx::array>& in, std::vector<mx::array>& out) override {
-    const auto& pool = in[0];
-    out[0].copy_shared_buffer(pool);
-    KvWriteArgs args{
-        .row_type = float_type(in[1].dtype()),
-        .count = in[2].shape(0),
-        .heads = pool.shape(1),
-        .width = in[1].shape(2),
-        .pool = out[0].data<char>(),
-        .pool_type = stored_type_of(pool.dtype()),
-        .blocks = static_cast<size_t>(pool.shape(0)),
-        .block_tokens = pool.shape(2)};
-    encoder(in, out).dispatch([args = args, rows = RowMajor(in[1]),
-                               slots = RowMajor(in[2])]() mutable {
-      args.rows = rows.data();
-      args.slots = static_cast<const int32_t*>(slots.data());
-      write_kv_rows(args);
-    });
+    out[0].copy_shared_buffer(in[0]);
+    encoder(in, out).dispatch(
+        [args = kv_write_args(out[0], in[1].dtype(), in[2]),
+         rows = RowMajor(in[1]), slots = RowMajor(in[2])]() mutable {
+          args.rows = rows.data();
+          args.slots = static_cast<const int32_t*>(slots.data());
+          write_kv_rows(args);
+        });
   }
 };
 
@@ -45,11 +34,7 @@ mx::array kv_write(
   if (!on_cpu(stream)) {
     return kv_write_reference(pool, rows, slots);
   }
-  PARALLM_CHECK(
-      pool.ndim() == 4 && slots.ndim() == 1 && slots.dtype() == mx::int32 &&
-          rows.shape() ==
-              (mx::Shape{slots.shape(0), pool.shape(1), stored_width(pool)}),
-      "{} slots for {} numbers", slots.size(), rows.size());
+  check_kv_write(pool, rows.shape(), slots);
   return mx::array(
       pool.shape(), pool.dtype(), std::make_shared<KvWrite>(stream),
       {pool, rows, slots});

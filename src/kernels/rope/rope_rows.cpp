@@ -140,6 +140,14 @@ PARALLM_MULTIVERSION(rope_part, rope_body, RopePart)
 
 } // namespace
 
+size_t token_numbers(const RopeRows& rows) {
+  size_t heads = 0;
+  for (const auto& group : rows.groups) {
+    heads += group.heads;
+  }
+  return heads * rows.width;
+}
+
 void rope_rows(const RopeRows& rows, size_t first, size_t end) {
   rope_part({rows, first, end});
 }

@@ -31,6 +31,9 @@ struct RopeRows {
   std::vector<Heads> groups{};
 };
 
+// Of a token, all groups.
+size_t token_numbers(const RopeRows& rows);
+
 // Tokens [first, end).
 void rope_rows(const RopeRows& rows, size_t first, size_t end);
 
