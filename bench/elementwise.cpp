@@ -7,6 +7,7 @@
 #include "kernels/activation/activation.h"
 #include "kernels/expert_choice/expert_choice.h"
 #include "kernels/linear/panel_weight.h"
+#include "kernels/place_kv/place_kv.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/rope/rope.h"
 
@@ -81,6 +82,31 @@ void norm_and_rope(benchmark::State& run) {
   });
 }
 
+// Before attention: norm, rope and the write of keys and values, by one kernel
+// or three.
+void place(benchmark::State& run, decltype(place_kv) place) {
+  const int tokens = static_cast<int>(run.range(0));
+  const auto q = numbers({tokens, kHeads * kHeadDim});
+  const auto k = numbers({tokens, kKvHeads * kHeadDim});
+  const auto v = numbers({tokens, kKvHeads, kHeadDim});
+  const auto weight = numbers({kHeadDim});
+  const RopeTurns turns{
+      mx::arange(1000, 1000 + tokens, mx::int32),
+      mx::array(::parallm::turns().data(), {kHeadDim / 2}),
+      {.width = kHeadDim, .eps = kEps}};
+  const auto slots = mx::arange(0, tokens, mx::int32);
+  const mx::Shape shape{32, kKvHeads, 16, kHeadDim};
+  KvPools pools{numbers(shape), numbers(shape)};
+  mx::eval(turns.positions, slots);
+  for (auto _ : run) {
+    auto placed = place({q, weight}, {k, weight}, v, turns, slots, pools);
+    pools = placed.pools;
+    mx::eval(placed.q, pools.keys, pools.values);
+  }
+  run.SetBytesProcessed(static_cast<int64_t>(
+      run.iterations() * 2 * (q.nbytes() + k.nbytes() + v.nbytes())));
+}
+
 void swiglu(benchmark::State& run) {
   const int tokens = static_cast<int>(run.range(0));
   const auto gate = numbers({tokens, kFeedForward});
@@ -141,6 +167,8 @@ void sizes(benchmark::internal::Benchmark* bench) {
 BENCHMARK(add_norm)->Apply(sizes);
 BENCHMARK(add_then_norm)->Apply(sizes);
 BENCHMARK(norm_and_rope)->Apply(sizes);
+BENCHMARK_CAPTURE(place, one, place_kv)->Apply(sizes);
+BENCHMARK_CAPTURE(place, three, place_kv_reference)->Apply(sizes);
 BENCHMARK(swiglu)->Apply(sizes);
 BENCHMARK_CAPTURE(activation, gelu, Activation::kGelu)->Apply(sizes);
 BENCHMARK_CAPTURE(activation, gelu_tanh, Activation::kGeluTanh)->Apply(sizes);

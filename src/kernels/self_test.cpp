@@ -16,6 +16,7 @@
 #include "kernels/linear/tile.h"
 #include "kernels/logprob/logprob.h"
 #include "kernels/paged_attention/paged_attention.h"
+#include "kernels/place_kv/place_kv.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/rope/rope.h"
 #include "kernels/sample/sample.h"
@@ -203,6 +204,22 @@ Pair turns() {
       rope_reference(x, positions, frequencies, RopePairs::kHalves)};
 }
 
+Pair placed() {
+  const auto q = normal({3, 60}, 1), k = normal({3, 30}, 2);
+  const auto v = normal({3, 3, 10}, 3), weight = normal({10}, 4);
+  const RopeTurns turns{
+      ints({0, 3, 50}, {3}), normal({4}, 5), {.width = 10, .eps = 1e-5f}};
+  const auto slots = ints({7, 2, 14}, {3});
+  const auto all = [&](decltype(place_kv) place) {
+    const KvPools pools{normal({5, 3, 3, 10}, 6), normal({5, 3, 3, 10}, 7)};
+    const auto placed = place({q, weight}, {k, weight}, v, turns, slots, pools);
+    return mx::concatenate(
+        {mx::flatten(placed.q), mx::flatten(placed.pools.keys),
+         mx::flatten(placed.pools.values)});
+  };
+  return {all(place_kv), all(place_kv_reference)};
+}
+
 Pair swiglu() {
   const auto gate = normal({5, 77}, 1), up = normal({5, 77}, 2);
   return {
@@ -289,6 +306,7 @@ constexpr SelfTest kSelfTests[] = {
     {"rms norm", 1e-5, rms},
     {"layer norm", 1e-5, layer},
     {"rope", 1e-5, turns},
+    {"rope and cache write", 0, placed},
     {"swiglu", 1e-5, swiglu},
     {"convolution", 1e-5, convolution},
     {"delta rule", 1e-4, delta_rule},

@@ -7,6 +7,7 @@
 #include "kernels/allocation.h"
 #include "kernels/kv_write/kv_write.h"
 #include "kernels/kv_write/stored_rows.h"
+#include "kernels/place_kv/place_kv.h"
 #include "kernels/zero_pages.h"
 
 namespace parallm {
@@ -123,6 +124,23 @@ void KvStore::write(
 void KvStore::write(Pool& pool, const mx::array& rows, const mx::array& slots) {
   settle(pool);
   pool.newest = kv_write(pool.newest, rows, slots);
+}
+
+mx::array KvStore::place(
+    int layer,
+    const RopeHeads& q,
+    const RopeHeads& k,
+    const mx::array& v,
+    const RopeTurns& turns,
+    const mx::array& slots) {
+  Pool &keys = keys_.at(layer), &values = values_.at(layer);
+  settle(keys);
+  settle(values);
+  const auto placed =
+      place_kv(q, k, v, turns, slots, {keys.newest, values.newest});
+  keys.newest = placed.pools.keys;
+  values.newest = placed.pools.values;
+  return placed.q;
 }
 
 // Where the kernel writes in place, base and newest are one memory and this

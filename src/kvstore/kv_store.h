@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/rope/rope.h"
 #include "nn/step_context.h"
 
 namespace parallm {
@@ -51,6 +52,15 @@ class KvStore {
       int layer,
       const mx::array& keys,
       const std::optional<mx::array>& values, // none of latents
+      const mx::array& slots);
+  // Turns q and k (see rope_heads) on the way: returns q (N, H, D). Not of
+  // latents.
+  mx::array place(
+      int layer,
+      const RopeHeads& q,
+      const RopeHeads& k,
+      const mx::array& v,
+      const RopeTurns& turns,
       const mx::array& slots);
 
   // (state_slots, floats of one) float32

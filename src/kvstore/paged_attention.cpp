@@ -93,6 +93,20 @@ mx::array PagedAttention::operator()(
     const mx::array& k,
     const std::optional<mx::array>& v) {
   store_.write(spec.layer, k, v, layout_.slots);
+  return attend(spec, q);
+}
+
+mx::array PagedAttention::place(
+    int layer,
+    const RopeHeads& q,
+    const RopeHeads& k,
+    const mx::array& v,
+    const RopeTurns& turns) {
+  return store_.place(layer, q, k, v, turns, layout_.slots);
+}
+
+mx::array PagedAttention::attend(
+    const AttentionSpec& spec, const mx::array& q) {
   return paged_attention(
       q, store_.keys(spec.layer), store_.values(spec.layer), layout_.step,
       {.scale = spec.scale,

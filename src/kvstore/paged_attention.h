@@ -36,6 +36,13 @@ class PagedAttention : public Attention {
       const mx::array& q,
       const mx::array& k,
       const std::optional<mx::array>& v) override;
+  mx::array place(
+      int layer,
+      const RopeHeads& q,
+      const RopeHeads& k,
+      const mx::array& v,
+      const RopeTurns& turns) override;
+  mx::array attend(const AttentionSpec& spec, const mx::array& q) override;
 
  private:
   struct Layout {

@@ -163,14 +163,16 @@ std::vector<mx::array> Gqa::project(const mx::array& x) const {
   return parts;
 }
 
-std::vector<mx::array> Gqa::placed(
-    const mx::array& q, const mx::array& k, StepContext& ctx) const {
+mx::array Gqa::attended(
+    const std::vector<mx::array>& qkv, StepContext& ctx) const {
+  const mx::array &q = qkv[0], &k = qkv[1], &v = qkv[2];
   if (!rope_) {
-    return {q_norm_(q), k_norm_(k)};
+    return ctx.attention(attention_, grown(q_norm_(q), ctx), k_norm_(k), v);
   }
-  return (*rope_)(
-      {q_norm_.for_rope(q), k_norm_.for_rope(k)}, ctx.positions, spec_.head_dim,
-      norm_eps_);
+  const auto turned = ctx.attention.place(
+      attention_.layer, q_norm_.for_rope(q), k_norm_.for_rope(k), v,
+      rope_->turns(ctx.positions, spec_.head_dim, norm_eps_));
+  return ctx.attention.attend(attention_, grown(turned, ctx));
 }
 
 mx::array Gqa::grown(const mx::array& q, StepContext& ctx) const {
@@ -188,9 +190,7 @@ mx::array Gqa::operator()(const mx::array& x, StepContext& ctx) const {
   auto qkv = project(x);
   const auto gate = spec_.gated ? std::optional(take_gate(qkv[0], spec_.heads))
                                 : std::nullopt;
-  const auto qk = placed(qkv[0], qkv[1], ctx);
-  const auto mixed =
-      ctx.attention(attention_, grown(qk[0], ctx), qk[1], qkv[2]);
+  const auto mixed = attended(qkv, ctx);
   return out_(mx::reshape(
       gate ? mixed * mx::sigmoid(*gate) : mixed,
       {x.shape(0), spec_.heads * spec_.head_dim}));

@@ -53,9 +53,9 @@ class Gqa {
  private:
   // Queries, keys, (T, heads, D) or (T, heads * D), and values (T, G, D).
   std::vector<mx::array> project(const mx::array& x) const;
-  // Queries and keys (T, heads, D), brought to size and turned.
-  std::vector<mx::array> placed(
-      const mx::array& q, const mx::array& k, StepContext& ctx) const;
+  // What these attend to, once queries and keys are brought to size and turned:
+  // (T, H, D).
+  mx::array attended(const std::vector<mx::array>& qkv, StepContext& ctx) const;
   mx::array grown(const mx::array& q, StepContext& ctx) const;
 
   GqaSpec spec_;

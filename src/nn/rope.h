@@ -21,14 +21,9 @@ class Rope {
     return rope(x, positions, frequencies_, pairs_, amplitude_);
   }
 
-  // Queries and keys at once; `eps` is that of their norms, if they have any.
-  std::vector<mx::array> operator()(
-      const std::vector<RopeHeads>& groups,
-      const mx::array& positions,
-      int width,
-      float eps) const {
-    return rope_heads(
-        groups, positions, frequencies_, {width, pairs_, amplitude_, eps});
+  // For heads of this width; `eps` is that of their norms, if they have any.
+  RopeTurns turns(const mx::array& positions, int width, float eps) const {
+    return {positions, frequencies_, {width, pairs_, amplitude_, eps}};
   }
 
  private:

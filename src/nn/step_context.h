@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "kernels/rope/rope.h"
 #include "kernels/state_rows.h"
 
 namespace parallm {
@@ -34,6 +35,17 @@ class Attention {
       const mx::array& q,
       const mx::array& k,
       const std::optional<mx::array>& v) = 0;
+
+  // The same in two calls, of heads that are still to be turned (see
+  // rope_heads): stores k and v (T, G, Dv) and returns q (T, H, D),
+  virtual mx::array place(
+      int layer,
+      const RopeHeads& q,
+      const RopeHeads& k,
+      const mx::array& v,
+      const RopeTurns& turns) = 0;
+  // and attends with such q over all that is stored -> (T, H, Dv).
+  virtual mx::array attend(const AttentionSpec& spec, const mx::array& q) = 0;
 };
 
 // What recurrent layers remember of the step's sequences, instead of keys and

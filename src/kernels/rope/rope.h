@@ -38,6 +38,12 @@ struct RopeSettings {
   float eps = 0; // of the norms
 };
 
+// How the heads of a step turn.
+struct RopeTurns {
+  mx::array positions, frequencies;
+  RopeSettings settings;
+};
+
 // Queries and keys, say, in one kernel: of one type, each to (T, H, D).
 std::vector<mx::array> rope_heads(
     const std::vector<RopeHeads>& groups,
