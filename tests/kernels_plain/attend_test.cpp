@@ -89,6 +89,21 @@ Pool random_pool(const Model& m, int blocks, int width, uint32_t seed) {
   return pool;
 }
 
+// A position of all heads becomes NaN or infinite: its numbers, or their scale.
+void poison(const Model& m, int block, int place, float with, Pool& pool) {
+  const size_t bytes = kv_row_bytes(m.type, pool.width);
+  const std::vector<float> row(pool.width, with);
+  for (int g = 0; g < m.kv_heads; ++g) {
+    const size_t at = (block * m.kv_heads + g) * m.block_tokens + place;
+    uint8_t* to = &pool.bytes[at * bytes];
+    if (m.type == StoredType::kI8) {
+      std::memcpy(to, &with, sizeof(with));
+    } else {
+      store_row(float_type_of(m.type), to, row.data(), pool.width);
+    }
+  }
+}
+
 // Rows at begin, middle and beyond the first parts of 256 positions.
 std::vector<AttendRow> step_rows() {
   return {{0, 0, 5}, {5, 17, 18}, {6, 298, 301}, {9, 255, 257}};
@@ -309,6 +324,55 @@ TEST(PlainAttend, HasTheSameBitsTokenByToken) {
             {alone.begin() + first, alone.begin() + end},
             {together.begin() + first, together.begin() + end}))
             << token;
+      }
+    });
+  }
+}
+
+Step poisoned(const Step& clean, int position, float with) {
+  Step s = clean;
+  const Model& m = s.model;
+  const int block = s.tables[position / m.block_tokens];
+  const int place = position % m.block_tokens;
+  poison(m, block, place, with, s.keys);
+  poison(m, block, place, with, s.values);
+  return s;
+}
+
+std::vector<float> token_of(
+    const std::vector<float>& out, const Model& m, int token) {
+  const auto floats = static_cast<std::ptrdiff_t>(m.heads) * m.value_width;
+  return {out.begin() + token * floats, out.begin() + (token + 1) * floats};
+}
+
+void expect_hidden(
+    const Step& clean, const AttendRow& row, int position, float with) {
+  const Model& m = clean.model;
+  const auto before = run(clean, {row});
+  const auto after = run(poisoned(clean, position, with), {row});
+  for (int p = row.begin; p < row.end; ++p) {
+    const auto ours = token_of(after, m, p - row.begin);
+    if (position <= p && (m.window == 0 || position + m.window > p)) {
+      EXPECT_FALSE(std::isfinite(ours[0])) << p << " sees " << position;
+    } else {
+      EXPECT_TRUE(same_bits(ours, token_of(before, m, p - row.begin)))
+          << p << " does not see " << position;
+    }
+  }
+}
+
+TEST(PlainAttend, TakesNothingOfWhatIsNotSeen) {
+  for (const Model& m : models()) {
+    SCOPED_TRACE(
+        testing::Message() << "type " << static_cast<int>(m.type) << ", window "
+                           << m.window);
+    const Step s = step_of(m, 1);
+    under_each_set([&] {
+      for (const int position : {247, 255, 256, 257, 260}) {
+        for (const float with : {NAN, INFINITY}) {
+          expect_hidden(s, {0, 250, 261}, position, with);
+          expect_hidden(s, {0, 255, 258}, position, with);
+        }
       }
     });
   }

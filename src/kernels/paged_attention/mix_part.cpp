@@ -79,6 +79,9 @@ PARALLM_INLINE void mix_block(
   }
 }
 
+// A query takes nothing of what it does not see: 0 times a value that is
+// infinite or not a number is not 0. So queries are one block only where all
+// of them see the same.
 template <class Set>
 struct Mix {
   const Part& p;
@@ -87,9 +90,35 @@ struct Mix {
 
   template <int kRows>
   PARALLM_INLINE void run(int query) const {
-    const Range range = range_between(p, query, query + kRows - 1);
+    const int last = query + kRows - 1;
+    const Range by_any = range_between(p, query, last);
+    Range by_all = range_between(p, last, query);
+    by_all.end = std::max(by_all.first, by_all.end);
+    mix_each<kRows>(query, {by_any.first, by_all.first});
+    mix<kRows>(query, by_all);
+    mix_each<kRows>(query, {by_all.end, by_any.end});
+  }
+
+  // What each query sees of a range.
+  template <int kRows>
+  PARALLM_INLINE void mix_each(int query, const Range& range) const {
+    if (std::max(first, range.first) >= std::min(end, range.end)) {
+      return;
+    }
+    for (int i = query; i < query + kRows; ++i) {
+      const Range own = range_between(p, i, i);
+      mix<1>(
+          i, {std::max(range.first, own.first), std::min(range.end, own.end)});
+    }
+  }
+
+  template <int kRows>
+  PARALLM_INLINE void mix(int query, const Range& range) const {
     const int from = std::max(first, range.first);
     const int count = std::min(end, range.end) - from;
+    if (count <= 0) {
+      return;
+    }
     const float* values =
         p.values + static_cast<size_t>(from % p.step) * p.padded;
     const float* weights =
@@ -107,9 +136,9 @@ struct Mix {
   }
 };
 
-// A few queries take values as they lie, without widening them for others
-// first. A word holds kParts numbers, which go to as many sums; they lie in
-// this order in `mixed` until all is summed.
+// The few queries of one token take values as they lie, without widening them
+// for others first. A word holds kParts numbers, which go to as many sums; they
+// lie in this order in `mixed` until all is summed.
 template <int kRows, int kWords, StoredType kType>
 PARALLM_INLINE void mix_words(
     const Part& p, int at, const char* const* rows, size_t offset, int d) {
@@ -179,10 +208,11 @@ PARALLM_INLINE void mix_few(const Part& p, const Step& step) {
 }
 
 // Numbers of a word that lie in sums of their own: 1 for values that are
-// widened first, since queries are many or values do not fill whole vectors.
+// widened first, since queries are many, or of several tokens, which do not see
+// the same, or values do not fill whole vectors.
 template <class Set>
 PARALLM_INLINE int parts_of_words(const Part& p) {
-  if (!Set::kWhole || p.queries > 4) {
+  if (!Set::kWhole || p.queries > 4 || p.queries > p.group) {
     return 1;
   }
   const int parts = p.a.pool_type == StoredType::kBF16 ? 2

@@ -40,9 +40,9 @@ struct PagedAttentionOptions {
 // Dv) of one type, floats or int8 as kv_write writes them -> (T, H, Dv) of q's
 // type. Sums in float32. Each (token,
 // head) is summed in one order that depends on its own position alone: the same
-// bits in any batch, chunked or not, on any number of threads, as long as
-// values are finite: a position that a token of the row's chunk does not see
-// has weight 0 for it. Lazy. Engine thread only, as is the reference.
+// bits in any batch, chunked or not, on any number of threads, whatever lies at
+// positions that it does not see. Lazy. Engine thread only, as is the
+// reference.
 mx::array paged_attention(
     const mx::array& q,
     const mx::array& key_pool,

@@ -66,8 +66,8 @@ PARALLM_INLINE float most_of_scores(
   return most_of(most);
 }
 
-// Scores become weights relative to that of the largest, times the scale of
-// the values; 0 for what other queries of the tile see and this one does not.
+// The scores of what the query sees become weights relative to that of the
+// largest, times the scale of the values.
 PARALLM_INLINE void weigh(const Part& p, int query) {
   const Range range = range_between(p, query, query);
   float* scores = p.scores + static_cast<size_t>(query) * kPartPositions;
@@ -75,13 +75,8 @@ PARALLM_INLINE void weigh(const Part& p, int query) {
   const float most = most_of_scores(p, range, scores) * factor;
   const bool scaled = has_scale(p.a.pool_type);
   const int first = range.first / kLanes * kLanes;
-  const int begin = p.seen.first / kLanes * kLanes, end = p.seen.end;
   Floats sum{};
-  for (int at = begin; at < first; at += kLanes) {
-    std::memset(scores + at, 0, sizeof(Floats));
-  }
-  int at = first;
-  for (; at < range.end; at += kLanes) {
+  for (int at = first; at < range.end; at += kLanes) {
     Floats score, weight;
     std::memcpy(&score, scores + at, sizeof(score));
     score = score * factor - most;
@@ -93,9 +88,6 @@ PARALLM_INLINE void weigh(const Part& p, int query) {
       weight *= scale;
     }
     std::memcpy(scores + at, &weight, sizeof(weight));
-  }
-  for (; at < end; at += kLanes) {
-    std::memset(scores + at, 0, sizeof(Floats));
   }
   p.out.most[query] = most;
   p.out.sum[query] = simd::sum(sum);
