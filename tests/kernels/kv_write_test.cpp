@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "kernels/kv_write/stored_rows.h"
 #include "tests/support/arrays.h"
 
@@ -66,6 +68,17 @@ TEST(KvWrite, KeepsARowOfZerosInInt8) {
       floats(mx::max(mx::abs(
           mx::slice(from_stored(pool), {0, 0, 1, 0}, {1, 2, 2, 5}))))[0],
       0.0f);
+}
+
+TEST(KvWrite, SpreadsWhatIsNotANumberOverARowOfInt8) {
+  const auto row = mx::concatenate(
+      {mx::ones({1, 2, 17}), mx::full({1, 2, 1}, NAN), mx::ones({1, 2, 3})},
+      -1);
+  const auto pool = kv_write(random_pool(1, 21, mx::int8, 1), row, ints({1}));
+  const auto back = mx::slice(from_stored(pool), {0, 0, 1, 0}, {1, 2, 2, 21});
+  for (const float number : floats(back)) {
+    EXPECT_TRUE(std::isnan(number));
+  }
 }
 
 // slice_update copies as soon as a reader of the old pool is in flight.

@@ -28,48 +28,73 @@ PARALLM_INLINE KvRow row_of(const KvWriteArgs& a, size_t i, int g) {
       a.pool + to * kv_row_bytes(a.pool_type, a.width)};
 }
 
-// 16 numbers, or the last n.
-PARALLM_INLINE void load_some(
-    const KvWriteArgs& a, Floats& out, const char* row, int first) {
-  load_row(
-      a.row_type, reinterpret_cast<float*>(&out),
-      row + first * float_bytes(a.row_type), std::min(kLanes, a.width - first));
+// 16 numbers from d on, or the last of them and zeros.
+template <FloatType kType>
+PARALLM_INLINE void load_some(Floats& out, const char* row, int width, int d) {
+  load_stored<stored_type(kType)>(out, row + d * float_bytes(kType), width - d);
 }
 
-PARALLM_INLINE float largest(const KvWriteArgs& a, const char* row) {
-  Floats most{}, v;
-  for (int d = 0; d < a.width; d += kLanes) {
-    load_some(a, v, row, d);
-    v = v < 0.0f ? -v : v;
-    most = v > most || v != v ? v : most; // what is not a number spreads
+// Magnitudes are in the order of their bits, what is not a number above all.
+template <FloatType kType>
+PARALLM_INLINE float largest(const char* row, int width) {
+  Ints most{};
+  for (int d = 0; d < width; d += kLanes) {
+    Floats v;
+    load_some<kType>(v, row, width, d);
+    Ints bits;
+    bit_cast(bits, v);
+    bits &= 0x7fffffff;
+    most = bits > most ? bits : most;
   }
-  float lanes[kLanes], all = 0;
+  int32_t lanes[kLanes];
   std::memcpy(lanes, &most, sizeof(lanes));
-  for (const float lane : lanes) {
-    all = lane > all || lane != lane ? lane : all;
-  }
+  float all;
+  bit_cast(all, *std::max_element(lanes, lanes + kLanes));
   return all;
 }
 
-// The nearest of 255 steps, of which the outermost are the largest number.
-PARALLM_INLINE void quantise(const KvWriteArgs& a, const KvRow& row) {
+// Whole steps of 16 numbers, of which none is more than 127.
+PARALLM_INLINE void whole_steps(Bytes& out, Floats& v) {
   constexpr float kWhole = 0x1.8p23f; // added, it rounds to whole numbers
-  const float scale = largest(a, row.from) / 127.0f;
+  v = v > 127.0f ? Floats{} + 127.0f : v;
+  v = v < -127.0f ? Floats{} - 127.0f : v;
+  v = v + kWhole;
+  Words whole;
+  bit_cast(whole, v);
+  // by halves: in one go it would be made byte by byte
+  const Halves halves = __builtin_convertvector(whole, Halves);
+  out = __builtin_convertvector(halves, Bytes);
+}
+
+// The nearest of 255 steps, of which the outermost are the largest number.
+template <FloatType kType>
+PARALLM_INLINE void quantise(const KvRow& row, int width) {
+  const float scale = largest<kType>(row.from, width) / 127.0f;
   const float steps = scale > 0 ? 1.0f / scale : 0.0f;
   std::memcpy(row.to, &scale, sizeof(scale));
   char* to = row.to + kKvScaleBytes;
-  for (int d = 0; d < a.width; d += kLanes) {
+  for (int d = 0; d < width; d += kLanes) {
     Floats v;
-    load_some(a, v, row.from, d);
+    load_some<kType>(v, row.from, width, d);
     v = v * steps;
-    v = v > 127.0f ? Floats{} + 127.0f : v;
-    v = v < -127.0f ? Floats{} - 127.0f : v;
-    v = v + kWhole;
-    Ints whole;
-    bit_cast(whole, v);
-    using Small = int8_t __attribute__((vector_size(16), aligned(1)));
-    const Small bytes = __builtin_convertvector(whole, Small);
-    std::memcpy(to + d, &bytes, std::min(kLanes, a.width - d));
+    Bytes bytes;
+    whole_steps(bytes, v);
+    if (width - d >= kLanes) {
+      std::memcpy(to + d, &bytes, sizeof(bytes));
+    } else {
+      std::memcpy(to + d, &bytes, width - d);
+    }
+  }
+}
+
+PARALLM_INLINE void quantise(const KvWriteArgs& a, const KvRow& row) {
+  switch (a.row_type) {
+    case FloatType::kF32:
+      return quantise<FloatType::kF32>(row, a.width);
+    case FloatType::kF16:
+      return quantise<FloatType::kF16>(row, a.width);
+    case FloatType::kBF16:
+      return quantise<FloatType::kBF16>(row, a.width);
   }
 }
 
