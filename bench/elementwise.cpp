@@ -168,7 +168,7 @@ BENCHMARK(add_norm)->Apply(sizes);
 BENCHMARK(add_then_norm)->Apply(sizes);
 BENCHMARK(norm_and_rope)->Apply(sizes);
 BENCHMARK_CAPTURE(place, one, place_kv)->Apply(sizes);
-BENCHMARK_CAPTURE(place, three, place_kv_reference)->Apply(sizes);
+BENCHMARK_CAPTURE(place, three, place_kv_by_parts)->Apply(sizes);
 BENCHMARK(swiglu)->Apply(sizes);
 BENCHMARK_CAPTURE(activation, gelu, Activation::kGelu)->Apply(sizes);
 BENCHMARK_CAPTURE(activation, gelu_tanh, Activation::kGeluTanh)->Apply(sizes);

@@ -210,14 +210,19 @@ Pair placed() {
   const RopeTurns turns{
       ints({0, 3, 50}, {3}), normal({4}, 5), {.width = 10, .eps = 1e-5f}};
   const auto slots = ints({7, 2, 14}, {3});
-  const auto all = [&](decltype(place_kv) place) {
-    const KvPools pools{normal({5, 3, 3, 10}, 6), normal({5, 3, 3, 10}, 7)};
-    const auto placed = place({q, weight}, {k, weight}, v, turns, slots, pools);
+  const KvPools pools{normal({5, 3, 3, 10}, 6), normal({5, 3, 3, 10}, 7)};
+  const auto turned = rope_heads_reference(
+      {{q, weight}, {k, weight}}, turns.positions, turns.frequencies,
+      turns.settings);
+  const auto keys = kv_write_reference(pools.keys, turned[1], slots);
+  const auto values = kv_write_reference(pools.values, v, slots);
+  const auto placed =
+      place_kv({q, weight}, {k, weight}, v, turns, slots, pools);
+  const auto all = [](const mx::array& q, const KvPools& pools) {
     return mx::concatenate(
-        {mx::flatten(placed.q), mx::flatten(placed.pools.keys),
-         mx::flatten(placed.pools.values)});
+        {mx::flatten(q), mx::flatten(pools.keys), mx::flatten(pools.values)});
   };
-  return {all(place_kv), all(place_kv_reference)};
+  return {all(placed.q, placed.pools), all(turned[0], {keys, values})};
 }
 
 Pair swiglu() {
@@ -306,7 +311,7 @@ constexpr SelfTest kSelfTests[] = {
     {"rms norm", 1e-5, rms},
     {"layer norm", 1e-5, layer},
     {"rope", 1e-5, turns},
-    {"rope and cache write", 0, placed},
+    {"rope and cache write", 1e-5, placed},
     {"swiglu", 1e-5, swiglu},
     {"convolution", 1e-5, convolution},
     {"delta rule", 1e-4, delta_rule},

@@ -6,9 +6,8 @@
 #include "kernels/instruction_set.h"
 
 // Vectors of 16 floats for CPU kernels, in the compilers' own vector types, so
-// that one source serves AVX-512, AVX2 and NEON. Every sum over K elements is
-// 16 partial sums, lane i taking the elements i, i + 16, ..., then added in a
-// fixed tree: the same bits whatever tile the kernel works in. No MLX here.
+// that one source serves AVX-512, AVX2 and NEON. sum() adds the lanes in a
+// fixed tree. No MLX here.
 // Plain values and functions without state: any thread.
 namespace parallm::simd {
 

@@ -72,7 +72,7 @@ std::vector<mx::array> placed(const Case& c, decltype(place_kv) place) {
 
 void expect_the_bits_of_the_parts(const Case& c) {
   const auto ours = placed(c, place_kv);
-  const auto reference = placed(c, place_kv_reference);
+  const auto reference = placed(c, place_kv_by_parts);
   for (size_t i = 0; i < ours.size(); ++i) {
     EXPECT_TRUE(same_bits(ours[i], reference[i]))
         << i << ", " << c.tokens << " of width " << c.width;

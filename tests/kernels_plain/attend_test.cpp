@@ -254,6 +254,8 @@ std::vector<Model> models() {
     m.heads = m.kv_heads = 5;
     m.value_width = 128;
     all.push_back(m);
+    m.window = 9;
+    all.push_back(m);
   }
   return all;
 }
@@ -264,22 +266,30 @@ TEST(PlainAttend, IsThatOfFloat64AtOddSizes) {
         testing::Message() << "type " << static_cast<int>(m.type) << ", window "
                            << m.window);
     const Step s = step_of(m);
-    under_each_set([&] { expect_exact(run(s, step_rows()), s); });
+    // One thread takes all heads together, several few at a time.
+    for (const int threads : {1, 3}) {
+      set_kernel_threads(threads);
+      under_each_set([&] { expect_exact(run(s, step_rows()), s); });
+    }
   }
+  set_kernel_threads(usable_cores());
 }
 
 // One thread takes the parts in turn, several take some at a time: 2 take 8 of
 // the 11 parts of a row, then the others.
 TEST(PlainAttend, HasTheSameBitsOnAnyNumberOfThreads) {
-  Model m = models()[0];
-  m.heads = m.kv_heads = 1;
   const std::vector<AttendRow> rows = {{0, 2700, 2703}};
-  const Step s = step_of(m, 1, 2703);
-  set_kernel_threads(1);
-  const auto alone = run(s, rows);
-  for (const int threads : {2, 3}) {
-    set_kernel_threads(threads);
-    EXPECT_TRUE(same_bits(run(s, rows), alone)) << threads;
+  for (const int kv_heads : {1, 3}) {
+    Model m;
+    m.heads = 2 * kv_heads;
+    m.kv_heads = kv_heads;
+    const Step s = step_of(m, 1, 2703);
+    set_kernel_threads(1);
+    const auto alone = run(s, rows);
+    for (const int threads : {2, 3, 8}) {
+      set_kernel_threads(threads);
+      EXPECT_TRUE(same_bits(run(s, rows), alone)) << threads;
+    }
   }
   set_kernel_threads(usable_cores());
 }
@@ -372,6 +382,7 @@ TEST(PlainAttend, TakesNothingOfWhatIsNotSeen) {
         for (const float with : {NAN, INFINITY}) {
           expect_hidden(s, {0, 250, 261}, position, with);
           expect_hidden(s, {0, 255, 258}, position, with);
+          expect_hidden(s, {0, 256, 257}, position, with);
         }
       }
     });

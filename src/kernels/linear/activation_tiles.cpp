@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
+#include "kernels/parts.h"
+
 namespace parallm {
 namespace {
 
 using namespace simd;
 
 constexpr int kMostGroup = 128;
-// Numbers of a piece: 5 µs of one thread, beside 1 to hand it over. Measured.
-constexpr int kPieceNumbers = 16384;
 
 struct FillArgs {
   const void* const* rows;
@@ -169,7 +169,7 @@ ActivationTiles::ActivationTiles(
     : x_(x), group_size_(group_size), kernels_(kernels) {
   cut();
   const int most = tiles_.empty() ? 0 : tiles_[0].tile_rows * x.inputs;
-  tile_pieces_ = std::max(1, most / kPieceNumbers);
+  tile_pieces_ = std::max(1, most / static_cast<int>(kPartNumbers));
 }
 
 void ActivationTiles::cut() {

@@ -42,7 +42,7 @@ class ActivationTiles {
   int group_size_;
   const TileKernels& kernels_;
   std::vector<Tile> tiles_;
-  int tile_pieces_;
+  int tile_pieces_ = 1;
   std::unique_ptr<uint8_t[]> memory_;
 };
 

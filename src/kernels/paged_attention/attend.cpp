@@ -16,7 +16,7 @@ constexpr int kTileQueries = 64;
 constexpr int kFewTasks = 4;
 
 int tasks_wanted(const KernelPool& pool) {
-  return kFewTasks * pool.threads();
+  return pool.threads() == 1 ? 1 : kFewTasks * pool.threads();
 }
 
 int parts_of(const AttendArgs& a, const AttendTile& tile) {
@@ -188,7 +188,7 @@ void attend(const AttendArgs& args) {
   auto& pool = kernel_pool();
   const auto tiles = tiles_of(args, pool);
   const int count = static_cast<int>(tiles.size()), wanted = tasks_wanted(pool);
-  if (count == 0 || count >= wanted || pool.threads() == 1) {
+  if (count == 0 || count >= wanted) {
     pool.run(count, [&](int i) { attend_tile(args, tiles[i]); });
   } else {
     DividedTiles(args, tiles, (wanted + count - 1) / count).attend(pool);

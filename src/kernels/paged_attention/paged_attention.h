@@ -38,11 +38,11 @@ struct PagedAttentionOptions {
 
 // q (T, H, D), pools (blocks, G, block_tokens, D) and (blocks, G, block_tokens,
 // Dv) of one type, floats or int8 as kv_write writes them -> (T, H, Dv) of q's
-// type. Sums in float32. Each (token,
-// head) is summed in one order that depends on its own position alone: the same
-// bits in any batch, chunked or not, on any number of threads, whatever lies at
-// positions that it does not see. Lazy. Engine thread only, as is the
-// reference.
+// type. Sums in float32. On the CPU each (token, head) is summed in one order
+// that depends on its own position alone: the same bits in any batch, chunked
+// or not, on any number of threads, whatever lies at positions that it does not
+// see. Elsewhere the reference runs, which promises none of it. Lazy. Engine
+// thread only, as is the reference.
 mx::array paged_attention(
     const mx::array& q,
     const mx::array& key_pool,

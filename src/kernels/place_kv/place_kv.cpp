@@ -54,7 +54,7 @@ PlacedKv place_kv(
     const KvPools& pools) {
   const auto stream = kernel_stream();
   if (!on_cpu(stream)) {
-    return place_kv_reference(q, k, v, turns, slots, pools);
+    return place_kv_by_parts(q, k, v, turns, slots, pools);
   }
   const auto& [positions, frequencies, settings] = turns;
   auto in = rope_arrays({q, k}, positions, frequencies, settings);
@@ -69,7 +69,7 @@ PlacedKv place_kv(
   return {out[0], {out[1], out[2]}};
 }
 
-PlacedKv place_kv_reference(
+PlacedKv place_kv_by_parts(
     const RopeHeads& q,
     const RopeHeads& k,
     const mx::array& v,

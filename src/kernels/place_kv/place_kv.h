@@ -19,8 +19,7 @@ struct PlacedKv {
 
 // What comes before attention, in one kernel: q and k turn as in rope_heads, k
 // and v (T, G, Dv) are stored at slots (T) as by kv_write, with the bits of
-// these. Lazy; a slot outside a pool throws when it runs. Engine thread only,
-// as is the reference.
+// these. Lazy; a slot outside a pool throws when it runs. Engine thread only.
 PlacedKv place_kv(
     const RopeHeads& q,
     const RopeHeads& k,
@@ -29,8 +28,8 @@ PlacedKv place_kv(
     const mx::array& slots,
     const KvPools& pools);
 
-// The same one after the other.
-PlacedKv place_kv_reference(
+// The same by rope_heads and kv_write, one after the other: off the CPU.
+PlacedKv place_kv_by_parts(
     const RopeHeads& q,
     const RopeHeads& k,
     const mx::array& v,
