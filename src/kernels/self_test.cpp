@@ -311,7 +311,7 @@ constexpr SelfTest kSelfTests[] = {
     {"rms norm", 1e-5, rms},
     {"layer norm", 1e-5, layer},
     {"rope", 1e-5, turns},
-    {"rope and cache write", 1e-5, placed},
+    {"rope, cache write", 1e-5, placed},
     {"swiglu", 1e-5, swiglu},
     {"convolution", 1e-5, convolution},
     {"delta rule", 1e-4, delta_rule},
