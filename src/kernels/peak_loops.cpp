@@ -92,11 +92,8 @@ PARALLM_INLINE void f32_body(const uint8_t* in, int64_t steps) {
 
 #if defined(__x86_64__)
 
-#define PARALLM_ON(words) __attribute__((target(words)))
-#define PARALLM_AVX2 PARALLM_ON(PARALLM_AVX2_TARGET)
-#define PARALLM_AVX512 PARALLM_ON(PARALLM_AVX512_TARGET)
-#define PARALLM_VNNI PARALLM_ON(PARALLM_AVX512_TARGET ",avx512vnni")
-#define PARALLM_BF16 PARALLM_ON(PARALLM_AVX512_TARGET ",avx512bf16")
+#define PARALLM_ON_AVX512_VNNI \
+  __attribute__((target(PARALLM_AVX512_TARGET ",avx512vnni")))
 
 // So many sums: with the factors and what lies between they fill the registers.
 constexpr int kAvx2Sums = 6;
@@ -105,30 +102,30 @@ constexpr int kAvx512Sums = 12;
 void f32_baseline(int64_t steps) {
   f32_body<Floats4, 7>(hidden_inputs(), steps);
 }
-PARALLM_AVX2 void f32_avx2(int64_t steps) {
+PARALLM_ON_AVX2 void f32_avx2(int64_t steps) {
   f32_body<Floats8, 7>(hidden_inputs(), steps);
 }
-PARALLM_AVX512 void f32_avx512(int64_t steps) {
+PARALLM_ON_AVX512 void f32_avx512(int64_t steps) {
   f32_body<Floats16, kAvx512Sums>(hidden_inputs(), steps);
 }
 
-PARALLM_AVX2 PARALLM_INLINE __m256i
+PARALLM_ON_AVX2 PARALLM_INLINE __m256i
 add_products(__m256i sum, __m256i x, __m256i factor) {
   const __m256i pairs = _mm256_maddubs_epi16(x, factor);
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
-PARALLM_AVX512 PARALLM_INLINE __m512i
+PARALLM_ON_AVX512 PARALLM_INLINE __m512i
 add_products(__m512i sum, __m512i x, __m512i factor) {
   const __m512i pairs = _mm512_maddubs_epi16(x, factor);
   return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 }
 
-PARALLM_AVX2 PARALLM_DOT_LOOP(
-    int8_avx2, __m256i, __m256i, kAvx2Sums, add_products) PARALLM_AVX512
+PARALLM_ON_AVX2 PARALLM_DOT_LOOP(
+    int8_avx2, __m256i, __m256i, kAvx2Sums, add_products) PARALLM_ON_AVX512
     PARALLM_DOT_LOOP(int8_avx512, __m512i, __m512i, kAvx512Sums, add_products)
-        PARALLM_VNNI PARALLM_DOT_LOOP(
+        PARALLM_ON_AVX512_VNNI PARALLM_DOT_LOOP(
             int8_vnni, __m512i, __m512i, kAvx512Sums, _mm512_dpbusd_epi32)
-            PARALLM_BF16 PARALLM_DOT_LOOP(
+            PARALLM_ON_AVX512_BF16 PARALLM_DOT_LOOP(
                 bf16_avx512, __m512, __m512bh, kAvx512Sums, _mm512_dpbf16_ps)
 #else
 

@@ -21,6 +21,7 @@ const mx::Dtype kPoolTypes[] = {
 // 5 query heads, 2 of keys and values.
 struct Case {
   mx::Dtype type = mx::float32, pool_type = mx::float32;
+  mx::Dtype value_type = mx::float32;
   int tokens = 3;
   int width = 21, turning = 10; // pairs, at most half the width
   int value_width = 21;
@@ -59,7 +60,7 @@ std::vector<mx::array> placed(const Case& c, decltype(place_kv) place) {
   const auto result = place(
       {random_array({c.tokens, 5 * c.width}, 1, c.type), weight(8)},
       {mx::slice(wide, {0, 0, 5}, {c.tokens, 2, c.width + 5}), weight(9)},
-      random_array({c.tokens, 2, c.value_width}, 3, c.type),
+      random_array({c.tokens, 2, c.value_width}, 3, c.value_type),
       {positions(c.tokens),
        random_array({c.turning}, 4),
        {c.width, c.pairs, 1.25f, 1e-6f}},
@@ -83,8 +84,13 @@ TEST(PlaceKv, HasTheBitsOfItsPartsInEveryType) {
   for (const auto type : kTypes) {
     for (const auto pool_type : kPoolTypes) {
       for (const bool normed : {false, true}) {
-        expect_the_bits_of_the_parts(
-            {.type = type, .pool_type = pool_type, .normed = normed});
+        for (const auto value_type : kTypes) {
+          expect_the_bits_of_the_parts(
+              {.type = type,
+               .pool_type = pool_type,
+               .value_type = value_type,
+               .normed = normed});
+        }
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "kernels/linear/dense_tile.h"
+#include "kernels/linear/finished_rows.h"
 
 namespace parallm::dense {
 namespace {
@@ -83,8 +84,8 @@ PARALLM_INLINE void multiply_block(const Work& work, int first, int n) {
   DenseTile tile;
   tile.w_stride = block.stride;
   tile.lines = (n + kNumbers - 1) / kNumbers;
-  tile.ahead = bytes_ahead(work, first, n); // again with each tile: a machine
-                                            // that is busy forgets some
+  // Again with each tile: a machine that is busy forgets some.
+  tile.ahead = block.first == work.scratch ? 0 : bytes_ahead(work, first, n);
   tile.out_stride = kPanel;
   float* out = work.sums;
   for (int i = 0; i < work.tiles; ++i) {
@@ -100,20 +101,15 @@ PARALLM_INLINE void multiply_block(const Work& work, int first, int n) {
   }
 }
 
-// Adds the bias, rounds, stores.
-PARALLM_INLINE void finish_row(const Work& work, int row, float* sums) {
+PARALLM_INLINE void finish_rows(const Work& work, int first_row, int rows) {
   const DenseProduct& p = work.product;
-  const DenseMatrix& w = p.weight;
-  if (w.bias != nullptr) {
-    for (int n = 0; n < work.outputs; ++n) {
-      sums[n] += load_one(w.bias_type, w.bias, work.first_output + n);
-    }
+  const FinishedRows finished{
+      p.weight.bias, p.weight.bias_type, p.out_type, work.first_output,
+      work.outputs};
+  const RowFinisher finisher(finished);
+  for (int row = 0; row < rows; ++row) {
+    finisher.finish(work.sums + row * kPanel, p.out[first_row + row]);
   }
-  store_row(
-      p.out_type,
-      static_cast<char*>(p.out[row]) +
-          work.first_output * float_bytes(p.out_type),
-      sums, work.outputs);
 }
 
 template <class Set>
@@ -127,9 +123,7 @@ PARALLM_INLINE void multiply_work(const Work& work) {
     multiply_block<Set>(
         work, k, std::min(kBlock, work.product.weight.inputs - k));
   }
-  for (int row = 0; row < rows; ++row) {
-    finish_row(work, first_row + row, work.sums + row * kPanel);
-  }
+  finish_rows(work, first_row, rows);
 }
 
 template <class Set>
@@ -139,8 +133,9 @@ PARALLM_INLINE void multiply_with(const DenseProduct& p, int first, int end) {
   const int step = tiles == 1 ? kColumns : kPanel;
   const std::unique_ptr<float[]> sums(
       new float[most_tiles * Set::kRows * kPanel]);
-  const std::unique_ptr<char[]> scratch(
-      new char[step * kBlockLines * kLineBytes]); // float32 at most
+  const bool copies = p.weight.inputs % numbers_of_line(Set::kType) != 0;
+  const std::unique_ptr<char[]> scratch( // float32 at most
+      new char[copies ? step * kBlockLines * kLineBytes : 0]);
   for (int tile = 0; tile < tiles; tile += most_tiles) {
     for (int output = first; output < end; output += step) {
       multiply_work<Set>(

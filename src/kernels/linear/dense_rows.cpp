@@ -53,7 +53,7 @@ DenseRows::DenseRows(const FloatRows& x, FloatType type, int tile_rows)
       type_(type),
       tile_rows_(tile_rows),
       tiles_(ceil_div(count(), tile_rows)),
-      memory_(new char[x.rows.size() * lines() * kLineBytes]) {
+      memory_(new Line[x.rows.size() * lines()]) {
 }
 
 int DenseRows::lines() const {
@@ -67,7 +67,7 @@ DenseRows::Tile DenseRows::tile(int i) const {
   const int first = start(i);
   return {
       first, start(i + 1) - first,
-      memory_.get() + static_cast<size_t>(first) * lines() * kLineBytes};
+      memory_[static_cast<size_t>(first) * lines()].bytes};
 }
 
 void DenseRows::fill(int i) {

@@ -46,7 +46,10 @@ class DenseRows {
   FloatType type_;
   int tile_rows_;
   int tiles_;
-  std::unique_ptr<char[]> memory_;
+  struct alignas(kLineBytes) Line {
+    char bytes[kLineBytes];
+  };
+  std::unique_ptr<Line[]> memory_;
 };
 
 } // namespace parallm

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/linear/finished_rows.h"
+
 namespace parallm {
 namespace {
 
@@ -17,25 +19,10 @@ struct FinishArgs {
 PARALLM_INLINE void finish_body(const FinishArgs& a) {
   const PanelProduct& p = a.product;
   const PanelMatrix& w = p.weight;
-  alignas(64) float bias[kPanelOutputs] = {};
-  if (w.bias != nullptr) {
-    simd::load_row(
-        w.bias_type, bias,
-        static_cast<const char*>(w.bias) + a.first * float_bytes(w.bias_type),
-        a.columns);
-  }
+  const FinishedRows rows{w.bias, w.bias_type, p.out_type, a.first, a.columns};
+  const RowFinisher finisher(rows);
   for (int row = 0; row < a.tile.rows; ++row) {
-    float* sums = a.sums + row * kPanelOutputs;
-    if (w.bias != nullptr) {
-      for (int n = 0; n < kPanelOutputs; ++n) {
-        sums[n] += bias[n];
-      }
-    }
-    store_row(
-        p.out_type,
-        static_cast<char*>(p.out[a.tile.first + row]) +
-            a.first * float_bytes(p.out_type),
-        sums, a.columns);
+    finisher.finish(a.sums + row * kPanelOutputs, p.out[a.tile.first + row]);
   }
 }
 
