@@ -5,8 +5,10 @@ namespace parallm::attending {
 namespace {
 
 template <StoredType kType>
-PARALLM_INLINE void load_row_of(const Part& p, const char* row, float* to) {
+PARALLM_INLINE void load_row_of(
+    const Part& p, const char* row, float* to, LaterLines& later) {
   for (int d = 0; d < p.padded; d += kLanes) {
+    later.ask_for_one();
     Floats value;
     load_stored<kType>(
         value, row + d * stored_bytes(kType), p.a.values.width - d);
@@ -18,10 +20,13 @@ template <StoredType kType>
 PARALLM_INLINE void load_values(const Part& p, const Step& step) {
   const size_t offset = p.kv_head * p.head_bytes(p.a.values) +
                         (has_scale(kType) ? kKvScaleBytes : 0);
-  for (int at = step.first; at < step.end; ++at) {
-    load_row_of<kType>(
-        p, step.rows[at - step.first] + offset,
-        p.values + static_cast<size_t>(at % p.step) * p.padded);
+  for (int first = step.first; first < step.end; first += kLanes) {
+    auto later = later_lines(p, step, first, p.a.values.row_bytes);
+    for (int at = first; at < std::min(first + kLanes, step.end); ++at) {
+      load_row_of<kType>(
+          p, step.rows[at - step.first] + offset,
+          p.values + static_cast<size_t>(at % p.step) * p.padded, later);
+    }
   }
 }
 
@@ -141,7 +146,12 @@ struct Mix {
 // lie in this order in `mixed` until all is summed.
 template <int kRows, int kWords, StoredType kType>
 PARALLM_INLINE void mix_words(
-    const Part& p, int at, const char* const* rows, size_t offset, int d) {
+    const Part& p,
+    int at,
+    const char* const* rows,
+    size_t offset,
+    int d,
+    LaterLines& later) {
   constexpr int kParts = sizeof(float) / stored_bytes(kType);
   Floats sums[kRows][kWords][kParts];
   float* mixed = p.out.mixed + d;
@@ -158,6 +168,7 @@ PARALLM_INLINE void mix_words(
     for (int n = 0; n < kWords; ++n) {
       Words words;
       std::memcpy(&words, rows[i] + offset + n * sizeof(Words), sizeof(words));
+      later.ask_for_one();
 #pragma GCC unroll 4
       for (int j = 0; j < kParts; ++j) {
         Floats value;
@@ -183,12 +194,13 @@ PARALLM_INLINE void mix_few(const Part& p, const Step& step) {
   const size_t offset = p.kv_head * p.head_bytes(p.a.values);
   for (int at = step.first; at < step.end; at += kLanes) {
     const char* const* rows = step.rows + (at - step.first);
+    auto later = later_lines(p, step, at, p.a.values.row_bytes);
     int d = 0;
     for (; d + kWords * kWidth <= p.a.values.width; d += kWords * kWidth) {
-      mix_words<kRows, kWords, kType>(p, at, rows, offset, d);
+      mix_words<kRows, kWords, kType>(p, at, rows, offset, d, later);
     }
     for (; d < p.a.values.width; d += kWidth) {
-      mix_words<kRows, 1, kType>(p, at, rows, offset, d);
+      mix_words<kRows, 1, kType>(p, at, rows, offset, d, later);
     }
   }
 }
@@ -225,11 +237,13 @@ template <class Set>
 struct MixStep {
   int parts;
 
-  PARALLM_INLINE void run(const Part& p, const Step& step) const {
-    const size_t later = p.kv_head * step.later_head_bytes;
-    for (int i = 0; i < step.end - step.first; i += kLanes) {
-      fetch_rows(step.later + i, later, p.a.values.row_bytes);
+  PARALLM_INLINE void run(const Part& all, const Step& step) const {
+    for (int h = 0; h < all.tile.kv_heads; ++h) {
+      run_head(head_part(all, h), step);
     }
+  }
+
+  PARALLM_INLINE void run_head(const Part& p, const Step& step) const {
     if (Set::kWhole && parts == 2) {
       mix_few<StoredType::kBF16>(p, step);
     } else if (Set::kWhole && parts == 4) {

@@ -170,9 +170,9 @@ PARALLM_INLINE void find_step(const Part& p, const Reading& reading, Step& s) {
   }
 }
 
-// Calls work.run(head, step) with a step's positions for each head, then with
-// those of the next. So a block, which has the tokens of one head after those
-// of another, is read from its first byte to its last.
+// Calls work.run(p, step) for each step's positions, of all heads. So a block,
+// which has the tokens of one head after those of another, is read from its
+// first byte to its last.
 template <class Work>
 PARALLM_INLINE void for_steps(
     const Part& p, const Reading& reading, const Work& work) {
@@ -182,22 +182,49 @@ PARALLM_INLINE void for_steps(
     step.first = at;
     step.end = std::min((at / p.step + 1) * p.step, p.seen.end);
     find_step(p, reading, step);
-    for (int h = 0; h < p.tile.kv_heads; ++h) {
-      work.run(head_part(p, h), step);
-    }
+    work.run(p, step);
   }
 }
 
-// Asks for `bytes` of 16 rows, into the second cache: the first is too small.
-// Memory is slow to answer, but answers many at once.
-PARALLM_INLINE void fetch_rows(
-    const char* const* rows, size_t offset, size_t bytes) {
-  for (size_t place = 0; place < bytes; place += 64) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) {
-      __builtin_prefetch(rows[i] + offset + place, 0, 2);
+// Lines of 16 rows that are read a step later, asked for one at a time between
+// the work on what came before: the processor waits for few at once, and then
+// for nothing else. In the order of memory, and into the second cache, since
+// the first is too small.
+class LaterLines {
+ public:
+  // `offset` bytes after what is pointed to, `bytes` of each row.
+  PARALLM_INLINE
+  LaterLines(const char* const* rows, size_t offset, size_t bytes)
+      : row_(rows), end_(rows + kLanes), offset_(offset), bytes_(bytes) {}
+
+  PARALLM_INLINE void ask_for_one() {
+    if (row_ == end_) {
+      return;
+    }
+    __builtin_prefetch(*row_ + offset_ + place_, 0, 2);
+    place_ += kLine;
+    if (place_ >= bytes_) {
+      place_ = 0;
+      ++row_;
     }
   }
+
+ private:
+  static constexpr size_t kLine = 64;
+
+  const char* const* row_;
+  const char* const* end_;
+  size_t offset_;
+  size_t bytes_;
+  size_t place_ = 0;
+};
+
+// Of the head's 16 positions from `at` on, a step later.
+PARALLM_INLINE LaterLines
+later_lines(const Part& p, const Step& step, int at, size_t row_bytes) {
+  return {
+      step.later + (at - step.first), p.kv_head * step.later_head_bytes,
+      row_bytes};
 }
 
 // The scores of all queries with the keys that they see, not yet scaled.

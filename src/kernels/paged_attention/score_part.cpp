@@ -52,60 +52,72 @@ PARALLM_INLINE void load_queries(const Part& p) {
   }
 }
 
+// Of a head's positions of a step; those of its first go to `out`.
 template <class Set, StoredType kType>
-PARALLM_INLINE void turn_keys_of(const Part& p, const Step& step) {
+PARALLM_INLINE void turn_keys_of(const Part& p, const Step& step, float* out) {
   size_t offset = p.kv_head * p.head_bytes(p.a.keys);
-  const size_t later = p.kv_head * step.later_head_bytes;
-  for (int at = step.first; at < step.end; at += kLanes) {
+  for (int at = step.first; at < step.end; at += kLanes, out += kLanes) {
     const char* const* rows = step.rows + (at - step.first);
-    fetch_rows(step.later + (at - step.first), later, p.a.keys.row_bytes);
+    auto later = later_lines(p, step, at, p.a.keys.row_bytes);
     if constexpr (has_scale(kType)) {
       for (int i = 0; i < kLanes; ++i) {
         std::memcpy(&p.key_scales[at + i], rows[i] + offset, sizeof(float));
       }
     }
     const size_t numbers = offset + (has_scale(kType) ? kKvScaleBytes : 0);
-    float* out = p.keys + at % p.step;
     if constexpr (Set::kPairs) {
-      turn_key_pairs<kType>(rows, numbers, p.a.keys.width, out, kKeys);
+      turn_key_pairs<kType>(rows, numbers, p.a.keys.width, out, kKeys, later);
     } else {
-      turn_keys<kType, Set::kWhole>(rows, numbers, p.a.keys.width, out, kKeys);
+      turn_keys<kType, Set::kWhole>(
+          rows, numbers, p.a.keys.width, out, kKeys, later);
     }
   }
 }
 
 template <class Set>
-PARALLM_INLINE void turn_keys_of(const Part& p, const Step& step) {
+PARALLM_INLINE void turn_keys_of(const Part& p, const Step& step, float* out) {
   if (p.a.pool_type == StoredType::kBF16) {
-    turn_keys_of<Set, StoredType::kBF16>(p, step);
+    turn_keys_of<Set, StoredType::kBF16>(p, step, out);
   } else if (p.a.pool_type == StoredType::kI8) {
-    turn_keys_of<Set, StoredType::kI8>(p, step);
+    turn_keys_of<Set, StoredType::kI8>(p, step, out);
   } else if constexpr (!Set::kPairs) {
     if (p.a.pool_type == StoredType::kF32) {
-      turn_keys_of<Set, StoredType::kF32>(p, step);
+      turn_keys_of<Set, StoredType::kF32>(p, step, out);
     } else {
-      turn_keys_of<Set, StoredType::kF16>(p, step);
+      turn_keys_of<Set, StoredType::kF16>(p, step, out);
     }
   }
 }
 
+// What kVectors neighbours among the turned keys are multiplied with: the same
+// queries, or each head's those of its own.
+struct Scored {
+  const float* q; // of the first vector
+  size_t q_step;  // to the next vector's
+  const float* keys;
+  float* scores;
+  size_t scores_step;
+};
+
 // Products of kRows queries with 16 kVectors keys, each summed number by
 // number.
 template <class Set, int kRows, int kVectors>
-PARALLM_INLINE void score_block(
-    const float* q, int q_stride, const float* keys, int depth, float* scores) {
+PARALLM_INLINE void score_block(const Part& p, const Scored& s) {
+  const int width = p.a.keys.width, q_stride = round_up(width);
+  const int depth = Set::kPairs ? (width + 1) / 2 : width;
   Floats sums[kRows][kVectors] = {};
   for (int d = 0; d < depth; ++d) {
     Floats key[kVectors];
 #pragma GCC unroll 4
     for (int n = 0; n < kVectors; ++n) {
-      std::memcpy(&key[n], keys + d * kKeys + n * kLanes, sizeof(Floats));
+      std::memcpy(&key[n], s.keys + d * kKeys + n * kLanes, sizeof(Floats));
     }
 #pragma GCC unroll 8
     for (int m = 0; m < kRows; ++m) {
 #pragma GCC unroll 4
       for (int n = 0; n < kVectors; ++n) {
-        Set::multiply_add(sums[m][n], q + m * q_stride + d, key[n]);
+        Set::multiply_add(
+            sums[m][n], s.q + n * s.q_step + m * q_stride + d, key[n]);
       }
     }
   }
@@ -114,10 +126,18 @@ PARALLM_INLINE void score_block(
 #pragma GCC unroll 4
     for (int n = 0; n < kVectors; ++n) {
       std::memcpy(
-          scores + m * kPartPositions + n * kLanes, &sums[m][n],
+          s.scores + n * s.scores_step + m * kPartPositions, &sums[m][n],
           sizeof(Floats));
     }
   }
+}
+
+PARALLM_INLINE const float* query_numbers(const Part& p, int query) {
+  return p.q + static_cast<size_t>(query) * round_up(p.a.keys.width);
+}
+
+PARALLM_INLINE float* query_scores(const Part& p, int query) {
+  return p.scores + static_cast<size_t>(query) * kPartPositions;
 }
 
 // Of blocks of queries with the keys that are turned, [first, end).
@@ -129,33 +149,64 @@ struct Score {
 
   template <int kRows>
   PARALLM_INLINE void run(int query) const {
-    const int padded = round_up(p.a.keys.width);
-    const int depth = Set::kPairs ? (p.a.keys.width + 1) / 2 : p.a.keys.width;
     const Range range = range_between(p, query, query + kRows - 1);
-    const float* q = p.q + static_cast<size_t>(query) * padded;
-    float* scores = p.scores + static_cast<size_t>(query) * kPartPositions;
     int at = std::max(first, range.first / kLanes * kLanes);
     const int stop = std::min(end, range.end);
-    for (; at < stop;) {
-      const float* keys = p.keys + at % p.step;
-      if (stop - at > (Set::kVectors - 1) * kLanes &&
-          at % p.step + Set::kVectors * kLanes <= p.step) {
-        score_block<Set, kRows, Set::kVectors>(
-            q, padded, keys, depth, scores + at);
+    while (at < stop) {
+      const Scored s{
+          query_numbers(p, query), 0, p.keys + (at - first),
+          query_scores(p, query) + at, kLanes};
+      if (stop - at > (Set::kVectors - 1) * kLanes) {
+        score_block<Set, kRows, Set::kVectors>(p, s);
         at += Set::kVectors * kLanes;
       } else {
-        score_block<Set, kRows, 1>(q, padded, keys, depth, scores + at);
+        score_block<Set, kRows, 1>(p, s);
         at += kLanes;
       }
     }
   }
 };
 
+// The same of kHeads heads, whose 16 keys are neighbours: few queries with one
+// head's keys would wait for their own sums.
+template <class Set, int kHeads>
+struct ScoreHeads {
+  const Part& p; // of the first
+  int first;
+
+  template <int kRows>
+  PARALLM_INLINE void run(int query) const {
+    const Part next = head_part(p, 1);
+    score_block<Set, kRows, kHeads>(
+        p, {query_numbers(p, query), static_cast<size_t>(next.q - p.q), p.keys,
+            query_scores(p, query) + first,
+            static_cast<size_t>(next.scores - p.scores)});
+  }
+};
+
 template <class Set>
 struct ScoreStep {
   PARALLM_INLINE void run(const Part& p, const Step& step) const {
-    turn_keys_of<Set>(p, step);
+    int h = 0;
+    if (p.step == kLanes) {
+      for (; p.tile.kv_heads - h >= Set::kVectors; h += Set::kVectors) {
+        run_heads<Set::kVectors>(head_part(p, h), step);
+      }
+      for (; h < p.tile.kv_heads; ++h) {
+        run_heads<1>(head_part(p, h), step);
+      }
+      return;
+    }
+    turn_keys_of<Set>(p, step, p.keys);
     for_blocks<Set>(p.queries, Score<Set>{p, step.first, step.end});
+  }
+
+  template <int kHeads>
+  PARALLM_INLINE void run_heads(const Part& p, const Step& step) const {
+    for (int n = 0; n < kHeads; ++n) {
+      turn_keys_of<Set>(head_part(p, n), step, p.keys + n * kLanes);
+    }
+    for_blocks<Set>(p.queries, ScoreHeads<Set, kHeads>{p, step.first});
   }
 };
 

@@ -64,16 +64,23 @@ PARALLM_INLINE void load_pairs(Words& out, const void* from, int n) {
 
 // 16 keys of `width` numbers, `offset` bytes after what is pointed to -> out
 // (width padded, stride): number d of key i is out[d * stride + i].
-// `kShuffles`: in registers, else number by number.
-template <StoredType kType, bool kShuffles>
+// `kShuffles`: in registers, else number by number. With each vector that is
+// read one of the lines that are read later is asked for.
+template <StoredType kType, bool kShuffles, class Later>
 PARALLM_INLINE void turn_keys(
-    const char* const* keys, size_t offset, int width, float* out, int stride) {
+    const char* const* keys,
+    size_t offset,
+    int width,
+    float* out,
+    int stride,
+    Later& later) {
   for (int d = 0; d < width; d += kLanes) {
     Floats block[kLanes];
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) {
       load_stored<kType>(
           block[i], keys[i] + offset + d * stored_bytes(kType), width - d);
+      later.ask_for_one();
     }
     if constexpr (kShuffles) {
       transpose(block);
@@ -92,15 +99,21 @@ PARALLM_INLINE void turn_keys(
 }
 
 // The same by pairs of numbers: (width / 2 padded, stride) words.
-template <StoredType kType>
+template <StoredType kType, class Later>
 PARALLM_INLINE void turn_key_pairs(
-    const char* const* keys, size_t offset, int width, float* out, int stride) {
+    const char* const* keys,
+    size_t offset,
+    int width,
+    float* out,
+    int stride,
+    Later& later) {
   for (int d = 0; d < width; d += 2 * kLanes) {
     Words block[kLanes];
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) {
       load_pairs<kType>(
           block[i], keys[i] + offset + d * stored_bytes(kType), width - d);
+      later.ask_for_one();
     }
     transpose(block);
 #pragma GCC unroll 16
