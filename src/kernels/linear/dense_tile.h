@@ -90,7 +90,7 @@ struct Singles : Registers {
 };
 
 #if defined(__x86_64__)
-// Two products of bfloat16 in each lane, each exact, added one after the other.
+// The product of vectors of pairs of bfloat16.
 struct Pairs : Full {
   using Vector = Words;
   using Sums = Floats;
@@ -98,9 +98,7 @@ struct Pairs : Full {
 
   static PARALLM_INLINE void multiply_add(
       Sums& sums, const Vector& x, const Vector& w) {
-    Sums next = sums; // in a register
-    asm("vdpbf16ps %2, %1, %0" : "+v"(next) : "v"(x), "v"(w));
-    sums = next;
+    add_pair_products(sums, x, w);
   }
 };
 #endif
