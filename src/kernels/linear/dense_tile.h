@@ -163,47 +163,45 @@ PARALLM_INLINE const char* line_of(const char* from, Floats& scratch) {
   }
 }
 
-// What is missing of four columns is its last one again; their sums are not
-// read.
-template <class Set, int kRows, FloatType kType>
-PARALLM_INLINE void multiply_tile(const DenseTile& t) {
-  using Vector = typename Set::Vector;
-  constexpr int kBytes = numbers_of_line(Set::kType) * float_bytes(kType);
-  typename Set::Sums sums[kRows][kColumns] = {};
-  const char* w[kColumns];
+// Where the numbers of each column begin. What is missing of four columns is
+// its last one again; their sums are not read.
+PARALLM_INLINE void columns_of(const DenseTile& t, const char* (&w)[kColumns]) {
   for (int n = 0; n < kColumns; ++n) {
     w[n] = t.w + std::min(n, t.columns - 1) * t.w_stride;
   }
-  const char* x = t.x;
-  for (int i = 0; i < t.lines * kBytes; i += kBytes) {
-    Floats scratch[kColumns];
-    const char* lines[kColumns];
+}
+
+// x: a line of each row. w: a line of each column, as numbers that meet those.
+template <class Set, int kRows>
+PARALLM_INLINE void multiply_lines(
+    typename Set::Sums (&sums)[kRows][kColumns],
+    const char* x,
+    const char* const (&w)[kColumns]) {
+  using Vector = typename Set::Vector;
+#pragma GCC unroll 4
+  for (int at = 0; at < kLineBytes; at += static_cast<int>(sizeof(Vector))) {
+    Vector right[kColumns];
 #pragma GCC unroll 4
     for (int n = 0; n < kColumns; ++n) {
-      __builtin_prefetch(w[n] + t.ahead + i, 0, 2);
-      lines[n] = line_of<Set, kType>(w[n] + i, scratch[n]);
+      Vector next; // in a register
+      std::memcpy(&next, w[n] + at, sizeof(Vector));
+      right[n] = next;
     }
-#pragma GCC unroll 4
-    for (int at = 0; at < kLineBytes; at += static_cast<int>(sizeof(Vector))) {
-      Vector right[kColumns];
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) {
+      Vector left;
+      std::memcpy(&left, x + m * kLineBytes + at, sizeof(Vector));
 #pragma GCC unroll 4
       for (int n = 0; n < kColumns; ++n) {
-        Vector next; // in a register
-        std::memcpy(&next, lines[n] + at, sizeof(Vector));
-        right[n] = next;
-      }
-#pragma GCC unroll 8
-      for (int m = 0; m < kRows; ++m) {
-        Vector left;
-        std::memcpy(&left, x + m * kLineBytes + at, sizeof(Vector));
-#pragma GCC unroll 4
-        for (int n = 0; n < kColumns; ++n) {
-          Set::multiply_add(sums[m][n], left, right[n]);
-        }
+        Set::multiply_add(sums[m][n], left, right[n]);
       }
     }
-    x += kRows * kLineBytes;
   }
+}
+
+template <class Sums, int kRows>
+PARALLM_INLINE void add_sums(
+    const DenseTile& t, const Sums (&sums)[kRows][kColumns]) {
 #pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m) {
     Floats4 total, before;
@@ -213,6 +211,27 @@ PARALLM_INLINE void multiply_tile(const DenseTile& t) {
     before += total;
     std::memcpy(out, &before, sizeof(before));
   }
+}
+
+template <class Set, int kRows, FloatType kType>
+PARALLM_INLINE void multiply_tile(const DenseTile& t) {
+  constexpr int kBytes = numbers_of_line(Set::kType) * float_bytes(kType);
+  typename Set::Sums sums[kRows][kColumns] = {};
+  const char* w[kColumns];
+  columns_of(t, w);
+  const char* x = t.x;
+  for (int i = 0; i < t.lines * kBytes; i += kBytes) {
+    Floats scratch[kColumns];
+    const char* lines[kColumns];
+#pragma GCC unroll 4
+    for (int n = 0; n < kColumns; ++n) {
+      __builtin_prefetch(w[n] + t.ahead + i, 0, 2);
+      lines[n] = line_of<Set, kType>(w[n] + i, scratch[n]);
+    }
+    multiply_lines<Set>(sums, x, lines);
+    x += kRows * kLineBytes;
+  }
+  add_sums(t, sums);
 }
 
 template <class Set, FloatType kType, int kRows = Set::kRows>
