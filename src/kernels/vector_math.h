@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/simd.h"
 
 // Functions of 16 numbers at once, each within 1e-6 of its value, relatively;
@@ -9,6 +11,50 @@
 namespace parallm::simd {
 
 using Ints = int32_t __attribute__((vector_size(64), aligned(4)));
+
+// Added to a number less than 2^22 it rounds to a whole one, ties to even, for
+// which the sum's bits less its own stand.
+inline constexpr float kRounder = 0x1.8p23f;
+inline constexpr uint32_t kRounderBits = 0x4b400000u;
+
+// The largest magnitude of many numbers. Magnitudes are in the order of their
+// bits, what is not a number above all.
+class LargestMagnitude {
+ public:
+  PARALLM_INLINE void see(const Floats& x) {
+    Half bits[2];
+    bit_cast(bits, x);
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; ++i) {
+      bits[i] &= 0x7fffffff;
+      keep_larger(most_[i], bits[i]);
+    }
+  }
+
+  PARALLM_INLINE float value() const {
+    Half all = most_[0];
+    keep_larger(all, most_[1]);
+    Quarter a = __builtin_shufflevector(all, all, 0, 1, 2, 3);
+    const Quarter b = __builtin_shufflevector(all, all, 4, 5, 6, 7);
+    keep_larger(a, b);
+    const int32_t bits = std::max(std::max(a[0], a[1]), std::max(a[2], a[3]));
+    float value;
+    bit_cast(value, bits);
+    return value;
+  }
+
+ private:
+  // AVX2 would compare longer vectors number by number.
+  using Half = int32_t __attribute__((vector_size(32)));
+  using Quarter = int32_t __attribute__((vector_size(16)));
+
+  template <class Vector>
+  static PARALLM_INLINE void keep_larger(Vector& most, const Vector& bits) {
+    most = most > bits ? most : bits;
+  }
+
+  Half most_[2] = {};
+};
 
 // c[0] + c[1] x + ...
 template <size_t kTerms>
@@ -31,17 +77,16 @@ PARALLM_INLINE void first_half(Floats& out, const Floats& x) {
 
 // e^(x + low), where low is little beside x; infinite and 0 beyond floats.
 PARALLM_INLINE void exp(Floats& out, const Floats& x, const Floats& low) {
-  constexpr float kWhole = 0x1.8p23f; // added, it rounds to whole numbers
   // (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2
   constexpr float kSeries[] = {
       0.49999994f, 0.16666515f, 0.041668456f, 0.008369419f, 0.0013813148f};
   Floats v = x > 89.0f ? Floats{} + 89.0f : x;
   v = v < -105.0f ? Floats{} - 105.0f : v;
-  const Floats shifted = v * 1.44269504f + kWhole; // 1 / ln 2
-  const Floats whole = shifted - kWhole;
+  const Floats shifted = v * 1.44269504f + kRounder; // 1 / ln 2
+  const Floats whole = shifted - kRounder;
   Ints powers;
   bit_cast(powers, shifted);
-  powers -= 0x4b400000; // of kWhole
+  powers -= kRounderBits;
   // ln 2 in two parts: products with the first are exact
   Floats r = v - whole * 0x1.63p-1f;
   r = r + whole * 2.12194440e-4f + low;

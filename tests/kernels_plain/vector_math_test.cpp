@@ -146,5 +146,37 @@ TEST(VectorMath, GoesToItsLimitsAndKeepsWhatIsNoNumber) {
   });
 }
 
+struct Search {
+  const float* x = nullptr; // 48 numbers
+  float* found = nullptr;
+};
+
+PARALLM_INLINE void search_body(const Search& search) {
+  simd::LargestMagnitude most;
+  for (int i = 0; i < 48; i += simd::kLanes) {
+    simd::Floats x;
+    std::memcpy(&x, search.x + i, sizeof(x));
+    most.see(x);
+  }
+  *search.found = most.value();
+}
+
+PARALLM_MULTIVERSION(search_all, search_body, Search)
+
+TEST(VectorMath, FindsTheLargestMagnitudeAnywhere) {
+  under_each_set([] {
+    for (int place = 0; place < 48; ++place) {
+      for (const float most : {1.5f, -1.5f, INFINITY, -NAN}) {
+        std::vector<float> x = line(-1, 1, 47);
+        x[place] = most;
+        float found = 0;
+        search_all({x.data(), &found});
+        EXPECT_EQ(std::isnan(found), std::isnan(most)) << place;
+        EXPECT_TRUE(found == std::abs(most) || std::isnan(most)) << place;
+      }
+    }
+  });
+}
+
 } // namespace
 } // namespace parallm

@@ -34,32 +34,23 @@ PARALLM_INLINE void load_some(Floats& out, const char* row, int width, int d) {
   load_stored<stored_type(kType)>(out, row + d * float_bytes(kType), width - d);
 }
 
-// Magnitudes are in the order of their bits, what is not a number above all.
 template <FloatType kType>
 PARALLM_INLINE float largest(const char* row, int width) {
-  Ints most{};
+  LargestMagnitude most;
   for (int d = 0; d < width; d += kLanes) {
     Floats v;
     load_some<kType>(v, row, width, d);
-    Ints bits;
-    bit_cast(bits, v);
-    bits &= 0x7fffffff;
-    most = bits > most ? bits : most;
+    most.see(v);
   }
-  int32_t lanes[kLanes];
-  std::memcpy(lanes, &most, sizeof(lanes));
-  float all;
-  bit_cast(all, *std::max_element(lanes, lanes + kLanes));
-  return all;
+  return most.value();
 }
 
 // Whole steps of 16 numbers, of which none is more than 127.
 PARALLM_INLINE void whole_steps(Bytes& out, Floats& v) {
-  constexpr float kWhole = 0x1.8p23f; // added, it rounds to whole numbers
   v = v > 127.0f ? Floats{} + 127.0f : v;
   v = v < -127.0f ? Floats{} - 127.0f : v;
-  v = v + kWhole;
-  Words whole;
+  v = v + kRounder;
+  Words whole; // in its last byte
   bit_cast(whole, v);
   // by halves: in one go it would be made byte by byte
   const Halves halves = __builtin_convertvector(whole, Halves);

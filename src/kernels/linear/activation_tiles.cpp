@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/parts.h"
+#include "kernels/vector_math.h"
 
 namespace parallm {
 namespace {
@@ -24,33 +25,22 @@ struct FillArgs {
 
 using SignedBytes = int8_t __attribute__((vector_size(16), aligned(1)));
 
-// The largest magnitude; a NaN is larger than any number, so that it is found.
 PARALLM_INLINE float largest(const float* x, int count) {
-  Words most = {};
+  LargestMagnitude most;
   for (int i = 0; i < count; i += kLanes) {
-    Words bits;
-    std::memcpy(&bits, x + i, sizeof(bits));
-    bits &= 0x7fffffffu;
-    most = most > bits ? most : bits;
+    Floats v;
+    std::memcpy(&v, x + i, sizeof(v));
+    most.see(v);
   }
-  uint32_t bits = 0;
-  for (int i = 0; i < kLanes; ++i) {
-    bits = std::max(bits, most[i]);
-  }
-  float value;
-  bit_cast(value, bits);
-  return value;
+  return most.value();
 }
 
-// To the nearest whole number, ties to even: the adder rounds what lies below
-// its last bit.
 PARALLM_INLINE void round_to_bytes(
     SignedBytes& out, Words& sum, const Floats& x, float factor) {
-  constexpr float kRounder = 0x1.8p23f;
   const Floats moved = x * factor + kRounder;
   Words whole; // less than 0 it wraps around, as does what is not finite
   bit_cast(whole, moved);
-  whole -= 0x4b400000u; // of kRounder
+  whole -= kRounderBits;
   sum += whole;
   out = __builtin_convertvector(whole, SignedBytes);
 }

@@ -11,13 +11,12 @@ namespace parallm::simd {
 // Exactly 1 at 0; a NaN stays one if its lower bits are 0, as those are that
 // arithmetic makes.
 PARALLM_INLINE void exp_below(Floats& out, const Floats& x) {
-  constexpr float kWhole = 0x1.8p23f; // added, it rounds to whole numbers
   constexpr float kLeast = -87.0f;
   // (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2, fitted for least relative error
   constexpr float kSeries[] = {
       0.499999935f, 0.166665207f, 0.0416683874f, 0.00836870984f, 0.0013814613f};
-  const Floats shifted = x * 1.44269504f + kWhole; // 1 / ln 2
-  const Floats whole = shifted - kWhole;
+  const Floats shifted = x * 1.44269504f + kRounder; // 1 / ln 2
+  const Floats whole = shifted - kRounder;
   // ln 2 in two parts: products with the first are exact
   Floats r = x - whole * 0x1.63p-1f;
   r = r + whole * 2.12194440e-4f;
@@ -27,7 +26,7 @@ PARALLM_INLINE void exp_below(Floats& out, const Floats& x) {
   Words bits, powers;
   bit_cast(bits, power);
   bit_cast(powers, shifted);
-  bits += powers << 23; // what kWhole leaves above is shifted out
+  bits += powers << 23; // what kRounder leaves above is shifted out
   bits = x < kLeast ? Words{} : bits;
   bit_cast(out, bits);
 }
