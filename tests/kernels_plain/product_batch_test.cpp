@@ -278,6 +278,33 @@ TEST(ProductBatch, GivesEachOfManyWhatItGivesAlone) {
   });
 }
 
+// Rows of which one weight takes all numbers, another the first half.
+TEST(ProductBatch, TellsTheSameRowsApartByTheirWidth) {
+  for (const WeightForm form : {WeightForm::kF32, WeightForm::kAffine4}) {
+    SCOPED_TRACE(text(form));
+    const int group_size = is_packed(form) ? 32 : 0;
+    const Input x = random_input(1, 128, 3);
+    const void* const from[] = {x.row(0)};
+    under_each_set([&] {
+      ProductBatch batch;
+      std::deque<PackedWeight> weights;
+      std::deque<BatchWeight> held;
+      float out[2][9];
+      void* const to[] = {out[0], out[1]};
+      for (const int i : {0, 1}) {
+        const auto& w = weights.emplace_back(
+            random_weight(form, 9, 64 << i, group_size, FloatType::kF32, 7));
+        held.emplace_back(w).add_to(
+            batch, {{from, FloatType::kF32, w.inputs}, &to[i]}, {});
+      }
+      batch.run();
+      for (const int i : {0, 1}) {
+        expect_exact({out[i], out[i] + 9}, weights[i], x);
+      }
+    });
+  }
+}
+
 TEST(ProductBatch, AddsTheBiasAndRoundsOnce) {
   const auto w =
       random_weight(WeightForm::kAffine4, 7, 64, 32, FloatType::kF16, 5);

@@ -12,8 +12,11 @@ struct FloatRows {
   FloatType type = FloatType::kF32;
   int inputs = 0;
 
+  // The same rows at the same place, not equal numbers.
   bool operator==(const FloatRows& other) const {
-    return rows.data() == other.rows.data() && rows.size() == other.rows.size();
+    return rows.data() == other.rows.data() &&
+           rows.size() == other.rows.size() && type == other.type &&
+           inputs == other.inputs;
   }
 };
 
