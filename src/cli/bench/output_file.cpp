@@ -42,8 +42,13 @@ void OutputFile::expect_good() const {
   }
 }
 
+// Names of a file that is there may have nothing in common: hard links.
 bool is_same_file(const std::string& path, const std::string& other) {
-  return !path.empty() && !other.empty() &&
+  if (path.empty() || other.empty()) {
+    return false;
+  }
+  std::error_code absent;
+  return std::filesystem::equivalent(path, other, absent) ||
          without_detours(path) == without_detours(other);
 }
 
