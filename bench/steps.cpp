@@ -4,9 +4,9 @@
 //   bench_steps MODEL_FOLDER [--prompt 1024] [--sequences 1 8 32] [--tokens 32]
 //
 // The least time of a step, by the probe in kernels/roofline: the products take
-// the longer of reading their weights once and of their int8 operations; then
-// keys and values are read once. Attention's own arithmetic counts as nothing,
-// so that the share is if anything too small.
+// the longer of reading their weights once and of their operations, at the rate
+// of each weight's type; then keys and values are read once. Attention's own
+// arithmetic counts as nothing, so that the share is if anything too small.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -27,7 +27,7 @@ namespace {
 
 struct Part {
   double bytes = 0;
-  double numbers = 0;
+  double token_ns = 0; // of the operations of a token
 };
 
 // What the products of a model read and multiply.
@@ -43,9 +43,9 @@ struct Work {
     const double visited = 1 - std::pow(1 - chosen, tokens);
     return body.bytes + visited * experts.bytes + (samples > 0) * head.bytes;
   }
-  double operations(double tokens, double samples) const {
-    return 2 * (tokens * (body.numbers + chosen * experts.numbers) +
-                samples * head.numbers);
+  double operations_ns(double tokens, double samples) const {
+    return tokens * (body.token_ns + chosen * experts.token_ns) +
+           samples * head.token_ns;
   }
 };
 
@@ -53,19 +53,31 @@ bool holds(const std::string& text, const char* word) {
   return text.find(word) != std::string::npos;
 }
 
-void count_tensor(Part& part, const TensorInfo& tensor, int bits) {
+// Of products with weights of a type, in operations a nanosecond: what has no
+// instruction of its own is widened to float32. U32 holds packed numbers.
+double rate_of(const std::string& dtype, const Roofline& roof) {
+  const double rate = dtype == "U32"    ? roof.int8_gop_s
+                      : dtype == "BF16" ? roof.bf16_gflop_s
+                                        : 0;
+  return rate > 0 ? rate : roof.f32_gflop_s;
+}
+
+void count_tensor(
+    Part& part, const TensorInfo& tensor, int bits, const Roofline& roof) {
   part.bytes += static_cast<double>(tensor.bytes);
   if (tensor.name.ends_with(".weight")) {
-    const double width = tensor.dtype == "U32" ? 32.0 / bits : 1;
-    double numbers = width;
+    double numbers = tensor.dtype == "U32" ? 32.0 / bits : 1;
     for (const int64_t size : tensor.shape) {
       numbers *= static_cast<double>(size);
     }
-    part.numbers += numbers;
+    part.token_ns += 2 * numbers / rate_of(tensor.dtype, roof);
   }
 }
 
-Work work_of(const std::string& folder, const CheckpointSummary& summary) {
+Work work_of(
+    const std::string& folder,
+    const CheckpointSummary& summary,
+    const Roofline& roof) {
   const auto config = ConfigJson::read(folder + "/config.json");
   const int bits = config.has("quantization")
                        ? config.object("quantization").integer("bits", 1)
@@ -80,7 +92,7 @@ Work work_of(const std::string& folder, const CheckpointSummary& summary) {
         : holds(name, "lm_head")    ? work.head
         : holds(name, "switch_mlp") ? work.experts
                                     : work.body,
-        tensor, bits);
+        tensor, bits, roof);
   }
   if (work.head.bytes == 0) { // the embedding is the head as well
     work.head = embedding;
@@ -185,7 +197,7 @@ void measure(
   const auto products_ms = [&](double tokens, double samples) {
     return std::max(
                work.read_bytes(tokens, samples) / roof.read_gb_s,
-               work.operations(tokens, samples) / roof.int8_gop_s) /
+               work.operations_ns(tokens, samples)) /
            1e6;
   };
   const double prompts = static_cast<double>(c.sequences) * c.prompt_tokens;
@@ -202,14 +214,16 @@ void measure(
 int run(const std::string& folder, const std::vector<int>& sequences, Case c) {
   const RunnerOptions wish{.path = folder};
   const CheckpointSummary summary = inspect_checkpoint(wish);
-  const Work work = work_of(folder, summary);
   const Roofline roof = measure_roofline(kernel_pool());
+  const Work work = work_of(folder, summary, roof);
   fmt::print(
-      "memory {:.1f} GB/s, int8 {:.0f} GOP/s, {} threads\n\n"
+      "memory {:.1f} GB/s, int8 {:.0f} GOP/s, bf16 {:.0f} and f32 {:.0f} "
+      "GFLOP/s, {} threads\n\n"
       "| sequences | prompt | prefill, tokens/s | of the roof | decode step, "
       "ms "
       "| tokens/s | of the roof |\n|---|---|---|---|---|---|---|\n",
-      roof.read_gb_s, roof.int8_gop_s, roof.threads);
+      roof.read_gb_s, roof.int8_gop_s, roof.bf16_gflop_s, roof.f32_gflop_s,
+      roof.threads);
   Loop loop(wish, summary);
   loop.run({1, 32, 2}, summary.geometry.vocab); // the first step wakes things
   for (const int count : sequences) {
