@@ -6,6 +6,8 @@
 
 #include "kernels/activation/activation.h"
 #include "kernels/expert_choice/expert_choice.h"
+#include "kernels/kv_write/kv_write.h"
+#include "kernels/kv_write/stored_rows.h"
 #include "kernels/linear/panel_weight.h"
 #include "kernels/place_kv/place_kv.h"
 #include "kernels/rms_norm/rms_norm.h"
@@ -107,6 +109,23 @@ void place(benchmark::State& run, decltype(place_kv) place) {
       run.iterations() * 2 * (q.nbytes() + k.nbytes() + v.nbytes())));
 }
 
+// Keys or values alone, into a cache of this type.
+void write_kv(benchmark::State& run, mx::Dtype type) {
+  const int tokens = static_cast<int>(run.range(0));
+  const auto rows = numbers({tokens, kKvHeads, kHeadDim});
+  const auto slots = mx::arange(0, tokens, mx::int32);
+  auto pool = mx::zeros({32, kKvHeads, 16, stored_items(type, kHeadDim)}, type);
+  mx::eval(slots, pool);
+  for (auto _ : run) {
+    pool = kv_write(pool, rows, slots);
+    mx::eval(pool);
+  }
+  const size_t stored =
+      rows.size() / kHeadDim * pool.itemsize() * pool.shape(3);
+  run.SetBytesProcessed(
+      static_cast<int64_t>(run.iterations() * (rows.nbytes() + stored)));
+}
+
 void swiglu(benchmark::State& run) {
   const int tokens = static_cast<int>(run.range(0));
   const auto gate = numbers({tokens, kFeedForward});
@@ -169,6 +188,8 @@ BENCHMARK(add_then_norm)->Apply(sizes);
 BENCHMARK(norm_and_rope)->Apply(sizes);
 BENCHMARK_CAPTURE(place, one, place_kv)->Apply(sizes);
 BENCHMARK_CAPTURE(place, three, place_kv_by_parts)->Apply(sizes);
+BENCHMARK_CAPTURE(write_kv, bf16, mx::bfloat16)->Apply(sizes);
+BENCHMARK_CAPTURE(write_kv, int8, mx::int8)->Apply(sizes);
 BENCHMARK(swiglu)->Apply(sizes);
 BENCHMARK_CAPTURE(activation, gelu, Activation::kGelu)->Apply(sizes);
 BENCHMARK_CAPTURE(activation, gelu_tanh, Activation::kGeluTanh)->Apply(sizes);
