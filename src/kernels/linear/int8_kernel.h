@@ -75,13 +75,16 @@ PARALLM_INLINE void add_step(
 // processor's own prefetching falls behind: 20 to 24 GB/s with 8 rows.
 constexpr int kRowsThatCompute = 4;
 
-// What is read next but for a few units.
-template <WeightForm kForm>
-PARALLM_INLINE void prefetch_unit(const uint8_t* codes) {
-  constexpr int kAhead = 4096, kLine = 64;
-#pragma GCC unroll 16
-  for (int i = 0; i < kUnitBytes<kForm>; i += kLine) {
-    __builtin_prefetch(codes + kAhead + i);
+// Asks for what lies as far behind these bytes as is read meanwhile. A little
+// at a time: the processor waits for few lines at once, and then for nothing
+// else.
+template <int kRows>
+PARALLM_INLINE void ask_ahead(const uint8_t* from, int bytes) {
+  constexpr int kAhead = 3456, kLine = 64; // three groups of 4 bits; measured
+  if constexpr (kRows >= kRowsThatCompute) {
+    for (int i = 0; i < bytes; i += kLine) {
+      __builtin_prefetch(from + kAhead + i);
+    }
   }
 }
 
@@ -93,15 +96,14 @@ PARALLM_INLINE void sum_group(
     int group_size,
     int first,
     const uint8_t* x) {
+  constexpr int kStep = kUnitBytes<kForm> / kStepsOfUnit<kForm>;
   const int units = group_size / (kStepsOfUnit<kForm> * kStepInputs);
   for (int unit = 0; unit < units; ++unit) {
 #pragma GCC unroll 8
     for (int step = 0; step < kStepsOfUnit<kForm>; ++step) {
       add_step<Isa, kForm, kRows>(dots, codes, step, first, x);
+      ask_ahead<kRows>(codes + step * kStep, kStep);
       x += kRows * kStepInputs;
-    }
-    if constexpr (kRows >= kRowsThatCompute) {
-      prefetch_unit<kForm>(codes);
     }
     codes += kUnitBytes<kForm>;
   }
@@ -186,6 +188,7 @@ void int8_tile(const TileArgs& a) {
       sum_group<Isa, kForm, kRows>(dots, codes, group_size, v, x);
       if constexpr (is_affine(kForm)) {
         load_affine<Isa>(w, l, v, codes + code_bytes);
+        ask_ahead<kRows>(codes + code_bytes, 2 * l.scale_bytes());
       }
       add_group<Isa, kRows>(sums, dots, w, v, x + kRows * group_size);
     }

@@ -24,10 +24,9 @@ struct Pairs : Full {
       Floats& sum, const float* q, const Floats& keys) {
     uint32_t pair;
     std::memcpy(&pair, q, sizeof(pair));
-    const Words pairs = Words{} + pair;
-    Floats next = sum; // in a register
-    asm("vdpbf16ps %2, %1, %0" : "+v"(next) : "v"(pairs), "v"(keys));
-    sum = next;
+    Words all;
+    bit_cast(all, keys);
+    add_pair_products(sum, Words{} + pair, all);
   }
 };
 #endif
