@@ -155,17 +155,6 @@ PARALLM_INLINE void float16_bits(Words& out, const Floats& v) {
   out = sign | (large & special) | (~large & finite);
 }
 
-#if defined(__x86_64__)
-// Two products of bfloat16 in each lane, each exact, added one after the other.
-// An instruction of AVX-512 BF16 alone.
-PARALLM_INLINE void add_pair_products(
-    Floats& sums, const Words& x, const Words& y) {
-  Floats next = sums; // in a register
-  asm("vdpbf16ps %2, %1, %0" : "+v"(next) : "v"(x), "v"(y));
-  sums = next;
-}
-#endif
-
 // 16 float32 into a type.
 template <FloatType kType>
 PARALLM_INLINE void store(void* out, const Floats& v) {

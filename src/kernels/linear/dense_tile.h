@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "kernels/bfloat16_pairs.h"
 #include "kernels/linear/dense_rows.h"
 
 // Products of a tile, which is a few rows of activations, with a few rows of a

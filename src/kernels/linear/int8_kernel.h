@@ -80,7 +80,8 @@ constexpr int kRowsThatCompute = 4;
 // else.
 template <int kRows>
 PARALLM_INLINE void ask_ahead(const uint8_t* from, int bytes) {
-  constexpr int kAhead = 3456, kLine = 64; // three groups of 4 bits; measured
+  // Three groups of 64 with 4 bits; measured.
+  constexpr int kAhead = 3456, kLine = 64;
   if constexpr (kRows >= kRowsThatCompute) {
     for (int i = 0; i < bytes; i += kLine) {
       __builtin_prefetch(from + kAhead + i);
@@ -186,9 +187,10 @@ void int8_tile(const TileArgs& a) {
         load_bytes_as_scales<Isa, kForm>(w, a.factor, v, codes + code_bytes);
       }
       sum_group<Isa, kForm, kRows>(dots, codes, group_size, v, x);
+      ask_ahead<kRows>(
+          codes + code_bytes, static_cast<int>(group_bytes) - code_bytes);
       if constexpr (is_affine(kForm)) {
         load_affine<Isa>(w, l, v, codes + code_bytes);
-        ask_ahead<kRows>(codes + code_bytes, 2 * l.scale_bytes());
       }
       add_group<Isa, kRows>(sums, dots, w, v, x + kRows * group_size);
     }

@@ -21,7 +21,7 @@ PARALLM_INLINE void load_values(const Part& p, const Step& step) {
   const size_t offset = p.kv_head * p.head_bytes(p.a.values) +
                         (has_scale(kType) ? kKvScaleBytes : 0);
   for (int first = step.first; first < step.end; first += kLanes) {
-    auto later = later_lines(p, step, first, p.a.values.row_bytes);
+    auto later = later_lines(p, step, first);
     for (int at = first; at < std::min(first + kLanes, step.end); ++at) {
       load_row_of<kType>(
           p, step.rows[at - step.first] + offset,
@@ -194,7 +194,7 @@ PARALLM_INLINE void mix_few(const Part& p, const Step& step) {
   const size_t offset = p.kv_head * p.head_bytes(p.a.values);
   for (int at = step.first; at < step.end; at += kLanes) {
     const char* const* rows = step.rows + (at - step.first);
-    auto later = later_lines(p, step, at, p.a.values.row_bytes);
+    auto later = later_lines(p, step, at);
     int d = 0;
     for (; d + kWords * kWidth <= p.a.values.width; d += kWords * kWidth) {
       mix_words<kRows, kWords, kType>(p, at, rows, offset, d, later);

@@ -10,7 +10,7 @@ namespace parallm::attending {
 
 using namespace simd;
 
-constexpr int kKeys = 64; // of a head made ready at a time, at most
+constexpr int kKeys = 64; // made ready at a time, at most: of one head or more
 
 // How much fits into an instruction set's registers: sums of kMostRows queries
 // with kMostVectors vectors each. Six by four are 24 of AVX-512's 32 registers,
@@ -45,7 +45,7 @@ struct Part {
   // From here on by key head: those of the tile one after the other.
   int kv_head;
   float* q;          // (queries, D padded), or pairs of numbers
-  float* keys;       // (D padded, kKeys); every head's in turn
+  float* keys;       // (D padded, kKeys)
   float* values;     // (kKeys, Dv padded); every head's in turn
   float* scores;     // (queries, kPartPositions)
   float* key_scales; // (kPartPositions)
@@ -146,6 +146,7 @@ struct Step {
   int end;
   const char* rows[kKeys];
   const char* later[kKeys];
+  size_t later_row_bytes;
   size_t later_head_bytes;
 };
 
@@ -157,10 +158,10 @@ struct Reading {
 };
 
 PARALLM_INLINE void find_step(const Part& p, const Reading& reading, Step& s) {
-  const bool ends = s.first + p.step >= p.seen.end;
+  const bool ends = s.end >= p.seen.end;
   const PoolRows& later = ends ? reading.next : reading.pool;
-  const int position =
-      ends ? reading.next_position : p.start + s.first + p.step;
+  const int position = ends ? reading.next_position : p.start + s.end;
+  s.later_row_bytes = later.row_bytes;
   s.later_head_bytes = p.head_bytes(later);
   for (int i = 0; i < s.end - s.first; i += kLanes) {
     find_rows(
@@ -203,8 +204,8 @@ class LaterLines {
     }
     __builtin_prefetch(*row_ + offset_ + place_, 0, 2);
     place_ += kLine;
-    if (place_ >= bytes_) {
-      place_ = 0;
+    if (place_ >= bytes_) { // mostly the next row lies behind
+      place_ -= bytes_;
       ++row_;
     }
   }
@@ -220,11 +221,10 @@ class LaterLines {
 };
 
 // Of the head's 16 positions from `at` on, a step later.
-PARALLM_INLINE LaterLines
-later_lines(const Part& p, const Step& step, int at, size_t row_bytes) {
+PARALLM_INLINE LaterLines later_lines(const Part& p, const Step& step, int at) {
   return {
       step.later + (at - step.first), p.kv_head * step.later_head_bytes,
-      row_bytes};
+      step.later_row_bytes};
 }
 
 // The scores of all queries with the keys that they see, not yet scaled.

@@ -1,3 +1,4 @@
+#include "kernels/bfloat16_pairs.h"
 #include "kernels/paged_attention/part.h"
 #include "kernels/paged_attention/turned_keys.h"
 
@@ -57,7 +58,7 @@ PARALLM_INLINE void turn_keys_of(const Part& p, const Step& step, float* out) {
   size_t offset = p.kv_head * p.head_bytes(p.a.keys);
   for (int at = step.first; at < step.end; at += kLanes, out += kLanes) {
     const char* const* rows = step.rows + (at - step.first);
-    auto later = later_lines(p, step, at, p.a.keys.row_bytes);
+    auto later = later_lines(p, step, at);
     if constexpr (has_scale(kType)) {
       for (int i = 0; i < kLanes; ++i) {
         std::memcpy(&p.key_scales[at + i], rows[i] + offset, sizeof(float));
@@ -88,9 +89,9 @@ PARALLM_INLINE void turn_keys_of(const Part& p, const Step& step, float* out) {
   }
 }
 
-// What kVectors neighbours among the turned keys are multiplied with: the same
-// queries, or each head's those of its own.
-struct Scored {
+// Neighbours among the turned keys, in vectors of 16, with the queries of each:
+// the same ones, or those of each vector's own head.
+struct ScoreArgs {
   const float* q; // of the first vector
   size_t q_step;  // to the next vector's
   const float* keys;
@@ -101,7 +102,7 @@ struct Scored {
 // Products of kRows queries with 16 kVectors keys, each summed number by
 // number.
 template <class Set, int kRows, int kVectors>
-PARALLM_INLINE void score_block(const Part& p, const Scored& s) {
+PARALLM_INLINE void score_block(const Part& p, const ScoreArgs& s) {
   const int width = p.a.keys.width, q_stride = round_up(width);
   const int depth = Set::kPairs ? (width + 1) / 2 : width;
   Floats sums[kRows][kVectors] = {};
@@ -152,7 +153,7 @@ struct Score {
     int at = std::max(first, range.first / kLanes * kLanes);
     const int stop = std::min(end, range.end);
     while (at < stop) {
-      const Scored s{
+      const ScoreArgs s{
           query_numbers(p, query), 0, p.keys + (at - first),
           query_scores(p, query) + at, kLanes};
       if (stop - at > (Set::kVectors - 1) * kLanes) {
@@ -175,6 +176,10 @@ struct ScoreHeads {
 
   template <int kRows>
   PARALLM_INLINE void run(int query) const {
+    const Range seen = range_between(p, query, query + kRows - 1);
+    if (seen.first >= first + kLanes || seen.end <= first) {
+      return;
+    }
     const Part next = head_part(p, 1);
     score_block<Set, kRows, kHeads>(
         p, {query_numbers(p, query), static_cast<size_t>(next.q - p.q), p.keys,
@@ -185,19 +190,31 @@ struct ScoreHeads {
 
 template <class Set>
 struct ScoreStep {
+  static_assert(Set::kVectors * kLanes <= kKeys);
+
   PARALLM_INLINE void run(const Part& p, const Step& step) const {
-    int h = 0;
-    if (p.step == kLanes) {
-      for (; p.tile.kv_heads - h >= Set::kVectors; h += Set::kVectors) {
-        run_heads<Set::kVectors>(head_part(p, h), step);
-      }
-      for (; h < p.tile.kv_heads; ++h) {
-        run_heads<1>(head_part(p, h), step);
-      }
-      return;
+    if (p.tile.kv_heads > 1) {
+      return run_heads(p, step);
     }
     turn_keys_of<Set>(p, step, p.keys);
     for_blocks<Set>(p.queries, Score<Set>{p, step.first, step.end});
+  }
+
+  // As many at a time as there are vectors, then two, then one.
+  PARALLM_INLINE void run_heads(const Part& p, const Step& step) const {
+    const int heads = p.tile.kv_heads;
+    int h = 0;
+    for (; heads - h >= Set::kVectors; h += Set::kVectors) {
+      run_heads<Set::kVectors>(head_part(p, h), step);
+    }
+    if constexpr (Set::kVectors > 2) {
+      for (; heads - h >= 2; h += 2) {
+        run_heads<2>(head_part(p, h), step);
+      }
+    }
+    for (; h < heads; ++h) {
+      run_heads<1>(head_part(p, h), step);
+    }
   }
 
   template <int kHeads>
