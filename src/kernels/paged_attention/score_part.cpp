@@ -65,11 +65,11 @@ PARALLM_INLINE void turn_keys_of(const Part& p, const Step& step, float* out) {
       }
     }
     const size_t numbers = offset + (has_scale(kType) ? kKvScaleBytes : 0);
+    const TurnedKeys turned{rows, numbers, p.a.keys.width, out, kKeys};
     if constexpr (Set::kPairs) {
-      turn_key_pairs<kType>(rows, numbers, p.a.keys.width, out, kKeys, later);
+      turn_key_pairs<kType>(turned, later);
     } else {
-      turn_keys<kType, Set::kWhole>(
-          rows, numbers, p.a.keys.width, out, kKeys, later);
+      turn_keys<kType, Set::kWhole>(turned, later);
     }
   }
 }

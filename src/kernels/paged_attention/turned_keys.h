@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/paged_attention/later_lines.h"
 #include "kernels/paged_attention/stored_type.h"
 
 // Keys turned round, so that one number of 16 keys is a vector. No MLX here.
@@ -62,18 +63,20 @@ PARALLM_INLINE void load_pairs(Words& out, const void* from, int n) {
   load_pairs<kType>(out, padded);
 }
 
-// 16 keys of `width` numbers, `offset` bytes after what is pointed to -> out
-// (width padded, stride): number d of key i is out[d * stride + i].
+// 16 keys, and where they go.
+struct TurnedKeys {
+  const char* const* keys; // `offset` bytes before the numbers of each
+  size_t offset;
+  int width;
+  float* out; // (width padded, stride): number d of key i is [d, i]
+  int stride;
+};
+
 // `kShuffles`: in registers, else number by number. With each vector that is
 // read one of the lines that are read later is asked for.
-template <StoredType kType, bool kShuffles, class Later>
-PARALLM_INLINE void turn_keys(
-    const char* const* keys,
-    size_t offset,
-    int width,
-    float* out,
-    int stride,
-    Later& later) {
+template <StoredType kType, bool kShuffles>
+PARALLM_INLINE void turn_keys(const TurnedKeys& turned, LaterLines& later) {
+  const auto& [keys, offset, width, out, stride] = turned;
   for (int d = 0; d < width; d += kLanes) {
     Floats block[kLanes];
 #pragma GCC unroll 16
@@ -99,14 +102,10 @@ PARALLM_INLINE void turn_keys(
 }
 
 // The same by pairs of numbers: (width / 2 padded, stride) words.
-template <StoredType kType, class Later>
+template <StoredType kType>
 PARALLM_INLINE void turn_key_pairs(
-    const char* const* keys,
-    size_t offset,
-    int width,
-    float* out,
-    int stride,
-    Later& later) {
+    const TurnedKeys& turned, LaterLines& later) {
+  const auto& [keys, offset, width, out, stride] = turned;
   for (int d = 0; d < width; d += 2 * kLanes) {
     Words block[kLanes];
 #pragma GCC unroll 16
