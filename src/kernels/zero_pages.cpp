@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <mutex>
 #include <new>
 #include <optional>
 #include <utility>
@@ -17,6 +18,8 @@ namespace {
 // Large pages, where the system has them: read from end to end, weights come
 // half as fast again (34 and 24 GB/s).
 constexpr size_t kLargePage = size_t{2} << 20;
+// Below this an array is not worth a mapping's bookkeeping.
+constexpr size_t kSmall = size_t{64} << 10;
 
 size_t page_bytes() {
   static const auto bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -67,15 +70,62 @@ class Mapping {
   void* first_;
 };
 
-std::optional<mx::allocator::Data> mapped(size_t bytes, size_t page) {
-  const auto mapping = std::make_shared<Mapping>(bytes, page);
-  const auto buffer = alien_buffer(mapping->memory(), bytes);
+// One mapping for many small arrays.
+class Shelf {
+ public:
+  // Null if it is full.
+  void* take(size_t bytes) {
+    const size_t begin = (used_ + kAlienPrefix + kLine - 1) / kLine * kLine;
+    if (begin + bytes > kBytes) {
+      return nullptr;
+    }
+    used_ = begin + bytes;
+    return static_cast<char*>(mapping_.memory()) + begin;
+  }
+
+ private:
+  static constexpr size_t kBytes = size_t{32} << 20;
+  static constexpr size_t kLine = 64;
+  Mapping mapping_{kBytes, kLargePage};
+  size_t used_ = 0;
+};
+
+// The owner lives until the last array that shares the memory.
+std::optional<mx::allocator::Data> shared(
+    std::shared_ptr<void> owner, void* memory, size_t bytes) {
+  const auto buffer = alien_buffer(memory, bytes);
   if (!buffer) {
     return std::nullopt;
   }
-  // It lives until the last array that shares it.
   return mx::allocator::Data(
-      *buffer, [mapping](mx::allocator::Buffer b) { release_alien(b); });
+      *buffer, [owner](mx::allocator::Buffer b) { release_alien(b); });
+}
+
+std::optional<mx::allocator::Data> mapped(size_t bytes, size_t page) {
+  auto mapping = std::make_shared<Mapping>(bytes, page);
+  return shared(mapping, mapping->memory(), bytes);
+}
+
+// bytes: below kLargePage
+std::optional<mx::allocator::Data> shelved(size_t bytes) {
+  static std::mutex mutex;
+  static std::weak_ptr<Shelf> latest;
+  const std::lock_guard lock(mutex);
+  auto shelf = latest.lock();
+  void* memory = shelf ? shelf->take(bytes) : nullptr;
+  if (!memory) {
+    shelf = std::make_shared<Shelf>();
+    latest = shelf;
+    memory = shelf->take(bytes);
+  }
+  return shared(std::move(shelf), memory, bytes);
+}
+
+std::optional<mx::allocator::Data> kept(size_t bytes) {
+  if (bytes < kSmall) {
+    return std::nullopt;
+  }
+  return bytes < kLargePage ? shelved(bytes) : mapped(bytes, kLargePage);
 }
 
 mx::array plain_zeros(const mx::Shape& shape, mx::Dtype dtype) {
@@ -97,8 +147,7 @@ mx::array zero_pages(const mx::Shape& shape, mx::Dtype dtype) {
 }
 
 void allocate_pages(mx::array& out) {
-  auto memory = out.nbytes() < kLargePage ? std::nullopt
-                                          : mapped(out.nbytes(), kLargePage);
+  auto memory = kept(out.nbytes());
   if (memory) {
     out.set_data(std::move(*memory));
   } else {

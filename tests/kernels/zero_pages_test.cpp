@@ -44,8 +44,10 @@ TEST(ZeroPages, ThrowWhereTheSystemRefuses) {
 // Pages that lie in memory; none if there is no such memory at all.
 std::optional<size_t> resident(const void* first, size_t bytes) {
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  std::vector<unsigned char> pages((bytes + page - 1) / page);
-  if (mincore(const_cast<void*>(first), bytes, pages.data()) != 0) {
+  const size_t inside = reinterpret_cast<uintptr_t>(first) % page;
+  const auto* const begin = static_cast<const char*>(first) - inside;
+  std::vector<unsigned char> pages((inside + bytes + page - 1) / page);
+  if (mincore(const_cast<char*>(begin), inside + bytes, pages.data()) != 0) {
     return std::nullopt;
   }
   return std::count_if(
@@ -89,6 +91,46 @@ TEST(AllocatePages, GivesLargePagesThatMlxDoesNotCount) {
   }
   EXPECT_EQ(mx::get_active_memory(), before);
 }
+
+constexpr int kSmallFloats = 100'001;
+
+TEST(AllocatePages, PutsSmallArraysSideBySideOnCacheLines) {
+  const size_t before = mx::get_active_memory();
+  const auto first = with_pages(kSmallFloats),
+             second = with_pages(kSmallFloats);
+  const auto begin = reinterpret_cast<uintptr_t>(first.data<float>());
+  const auto next = reinterpret_cast<uintptr_t>(second.data<float>());
+  EXPECT_EQ(begin % 64, 0u);
+  EXPECT_EQ(next % 64, 0u);
+  EXPECT_GE(next, begin + first.nbytes());
+  EXPECT_LT(next, begin + first.nbytes() + 128);
+  EXPECT_EQ(mx::get_active_memory(), before);
+}
+
+TEST(AllocatePages, KeepsEachOfManySmallArrays) {
+  std::vector<mx::array> arrays;
+  for (int i = 0; i < 200; ++i) {
+    arrays.push_back(with_pages(kSmallFloats));
+    std::fill_n(arrays.back().data<float>(), kSmallFloats, float(i));
+  }
+  for (int i = 0; i < 200; ++i) {
+    const float* const numbers = arrays[i].data<float>();
+    EXPECT_EQ(
+        std::count(numbers, numbers + kSmallFloats, float(i)), kSmallFloats);
+  }
+}
+
+#ifdef __linux__
+TEST(AllocatePages, KeepsAShelfUntilItsLastArrayGoes) {
+  auto first = std::make_optional(with_pages(kSmallFloats));
+  auto second = std::make_optional(with_pages(kSmallFloats));
+  const float* const begin = first->data<float>();
+  first.reset();
+  EXPECT_TRUE(resident(begin, kSmallFloats));
+  second.reset();
+  EXPECT_FALSE(resident(begin, kSmallFloats));
+}
+#endif
 
 TEST(AllocatePages, LeavesWhatIsSmallToMlx) {
   const size_t before = mx::get_active_memory();
