@@ -5,7 +5,13 @@
 
 #include "base/check.h"
 
-#if defined(__aarch64__) && defined(__linux__)
+#if defined(__x86_64__)
+#include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#elif defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #elif defined(__aarch64__) && defined(__APPLE__)
@@ -22,11 +28,44 @@ struct Known {
 
 #if defined(__x86_64__)
 
+struct Leaf7 {
+  unsigned eax, ebx, ecx, edx;
+};
+
 bool has_avx512() {
   return __builtin_cpu_supports("avx512f") &&
          __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") &&
          __builtin_cpu_supports("avx512dq");
+}
+
+// Leaf 7 of CPUID; what this compiler's __builtin_cpu_supports does not know.
+bool has_feature(unsigned subleaf, unsigned Leaf7::*word, unsigned bit) {
+  Leaf7 leaf{};
+  return __get_cpuid_count(
+             7, subleaf, &leaf.eax, &leaf.ebx, &leaf.ecx, &leaf.edx) != 0 &&
+         (leaf.*word >> bit & 1) != 0;
+}
+
+// Linux lets a process use these large registers once it has asked; all its
+// threads may then.
+bool may_use_tiles() {
+#if defined(__linux__)
+  constexpr int kAskForState = 0x1023, kTileData = 18; // asm/prctl.h
+  return syscall(SYS_arch_prctl, kAskForState, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
+bool has_amx() {
+  constexpr unsigned kTile = 24, kInt8 = 25;
+  return has_feature(0, &Leaf7::edx, kTile) &&
+         has_feature(0, &Leaf7::edx, kInt8) && may_use_tiles();
+}
+
+bool has_avx_vnni() {
+  return has_feature(1, &Leaf7::eax, 4);
 }
 
 std::vector<Known> known_sets() {
@@ -39,9 +78,11 @@ std::vector<Known> known_sets() {
   const bool bf16 = vnni && __builtin_cpu_supports("avx512bf16");
   return {
       {InstructionSet::kAvx2, avx2},
+      {InstructionSet::kAvxVnni, avx2 && has_avx_vnni()},
       {InstructionSet::kAvx512, avx512},
       {InstructionSet::kAvx512Vnni, vnni},
-      {InstructionSet::kAvx512Bf16, bf16}};
+      {InstructionSet::kAvx512Bf16, bf16},
+      {InstructionSet::kAmx, bf16 && has_amx()}};
 }
 
 #elif defined(__aarch64__)
@@ -95,12 +136,16 @@ const char* name_of(InstructionSet set) {
       return "baseline";
     case InstructionSet::kAvx2:
       return "avx2";
+    case InstructionSet::kAvxVnni:
+      return "avx-vnni";
     case InstructionSet::kAvx512:
       return "avx512";
     case InstructionSet::kAvx512Vnni:
       return "avx512-vnni";
     case InstructionSet::kAvx512Bf16:
       return "avx512-bf16";
+    case InstructionSet::kAmx:
+      return "amx";
     case InstructionSet::kNeonDot:
       return "neon-dotprod";
     case InstructionSet::kNeonI8mm:

@@ -8,6 +8,7 @@
 
 #include <array>
 
+#include "kernels/amx_registers.h"
 #include "kernels/simd.h"
 
 // Every loop has as many sums as hide the time that one product takes, each
@@ -92,6 +93,8 @@ PARALLM_INLINE void f32_body(const uint8_t* in, int64_t steps) {
 
 #if defined(__x86_64__)
 
+#define PARALLM_ON_AVX_VNNI \
+  __attribute__((target(PARALLM_AVX2_TARGET ",avxvnni")))
 #define PARALLM_ON_AVX512_VNNI \
   __attribute__((target(PARALLM_AVX512_TARGET ",avx512vnni")))
 
@@ -121,12 +124,39 @@ add_products(__m512i sum, __m512i x, __m512i factor) {
 }
 
 PARALLM_ON_AVX2 PARALLM_DOT_LOOP(
-    int8_avx2, __m256i, __m256i, kAvx2Sums, add_products) PARALLM_ON_AVX512
+    int8_avx2, __m256i, __m256i, kAvx2Sums, add_products) PARALLM_ON_AVX_VNNI
+    PARALLM_DOT_LOOP(
+        int8_avx_vnni, __m256i, __m256i, kAvx2Sums, _mm256_dpbusd_avx_epi32)
+        PARALLM_ON_AVX512
     PARALLM_DOT_LOOP(int8_avx512, __m512i, __m512i, kAvx512Sums, add_products)
         PARALLM_ON_AVX512_VNNI PARALLM_DOT_LOOP(
             int8_vnni, __m512i, __m512i, kAvx512Sums, _mm512_dpbusd_epi32)
-            PARALLM_ON_AVX512_BF16 PARALLM_DOT_LOOP(
-                bf16_avx512, __m512, __m512bh, kAvx512Sums, _mm512_dpbf16_ps)
+            PARALLM_ON_AVX512_BF16
+    PARALLM_DOT_LOOP(
+        bf16_avx512, __m512, __m512bh, kAvx512Sums, _mm512_dpbf16_ps)
+
+        constexpr int kAmxProducts = amx::kRows * amx::kRows * amx::kRowBytes;
+constexpr int kAmxSums = 4;
+
+__attribute__((target(PARALLM_AMX_TARGET))) void int8_amx(int64_t steps) {
+  const uint8_t* in = hidden_inputs();
+  const amx::Registers registers(amx::kRowBytes);
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (int64_t i = 0; i < steps; ++i) {
+    _tile_loadd(4, in, amx::kRowBytes);
+    _tile_loadd(5, in + 1024, amx::kRowBytes);
+    _tile_loadd(6, in + 2048, amx::kRowBytes);
+    _tile_loadd(7, in + 3072, amx::kRowBytes);
+    _tile_dpbsud(0, 4, 6);
+    _tile_dpbsud(1, 4, 7);
+    _tile_dpbsud(2, 5, 6);
+    _tile_dpbsud(3, 5, 7);
+  }
+}
+
 #else
 
 void f32_baseline(int64_t steps) {
@@ -147,8 +177,8 @@ PARALLM_END_TARGET
 #endif
 #endif
 
-    // Numbers in a vector, a product and a sum each.
-    constexpr int operations(int numbers, int sums) {
+// Numbers in a vector, a product and a sum each.
+constexpr int operations(int numbers, int sums) {
   return 2 * numbers * sums;
 }
 
@@ -173,15 +203,19 @@ PeakLoop int8_loop(InstructionSet set) {
       return {};
     case InstructionSet::kAvx2:
       return {int8_avx2, operations(32, kAvx2Sums)};
+    case InstructionSet::kAvxVnni:
+      return {int8_avx_vnni, operations(32, kAvx2Sums)};
     case InstructionSet::kAvx512:
       return {int8_avx512, operations(64, kAvx512Sums)};
+    case InstructionSet::kAmx:
+      return {int8_amx, operations(kAmxProducts, kAmxSums)};
     default:
       return {int8_vnni, operations(64, kAvx512Sums)};
   }
 }
 
 PeakLoop bf16_loop(InstructionSet set) {
-  return set == InstructionSet::kAvx512Bf16
+  return bfloat16_set(set) == InstructionSet::kAvx512Bf16
              ? PeakLoop{bf16_avx512, operations(32, kAvx512Sums)}
              : PeakLoop{};
 }

@@ -35,6 +35,8 @@ TEST(SelfTest, NamesTheCodeThatRuns) {
   EXPECT_EQ(code["bf16 product"], bfloat16_set(best));
   if (best == InstructionSet::kAvx512Bf16) {
     EXPECT_EQ(code["int8 product"], InstructionSet::kAvx512Vnni);
+  } else {
+    EXPECT_EQ(code["int8 product"], best);
   }
 }
 

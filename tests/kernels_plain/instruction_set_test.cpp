@@ -14,8 +14,9 @@ namespace {
 
 constexpr InstructionSet kAll[] = {
     InstructionSet::kBaseline,   InstructionSet::kAvx2,
-    InstructionSet::kAvx512,     InstructionSet::kAvx512Vnni,
-    InstructionSet::kAvx512Bf16, InstructionSet::kNeonDot,
+    InstructionSet::kAvxVnni,    InstructionSet::kAvx512,
+    InstructionSet::kAvx512Vnni, InstructionSet::kAvx512Bf16,
+    InstructionSet::kAmx,        InstructionSet::kNeonDot,
     InstructionSet::kNeonI8mm};
 
 bool host_has(InstructionSet set) {

@@ -56,12 +56,13 @@ void append(std::vector<uint8_t>& out, const void* from, size_t bytes) {
 }
 
 std::vector<uint8_t> tile_of(const TileRows& x) {
+  const int together = is_for_matrices(x.rows) ? x.group_size : kStepInputs;
   std::vector<uint8_t> out;
   for (int group = 0; group < x.groups(); ++group) {
     for (int k = group * x.group_size; k < (group + 1) * x.group_size;
-         k += kStepInputs) {
+         k += together) {
       for (int row = 0; row < x.rows; ++row) {
-        append(out, &x.bytes[row * x.inputs + k], kStepInputs);
+        append(out, &x.bytes[row * x.inputs + k], together);
       }
     }
     for (int row = 0; row < x.rows; ++row) {
@@ -190,6 +191,10 @@ TEST(Int8Tile, HasTheSameBitsUnderEachSet) {
       random_weight(WeightForm::kNvfp4, 32, 80, 16, FloatType::kF32, 7));
 }
 
+int largest_tile(const TileKernels& kernels) {
+  return *std::ranges::max_element(kernels.tile_rows);
+}
+
 // The largest whole sums: every code all ones, every byte 127 or -127.
 TEST(Int8Tile, TakesTheLargestSums) {
   for (const WeightForm form :
@@ -199,10 +204,13 @@ TEST(Int8Tile, TakesTheLargestSums) {
     std::fill(w.codes.begin(), w.codes.end(), uint8_t{255});
     const auto panels = panels_of(w);
     under_each_set([&] {
-      TileRows x = random_rows(1, w, 3);
-      std::fill(x.bytes.begin(), x.bytes.begin() + 128, int8_t{127});
-      std::fill(x.bytes.begin() + 128, x.bytes.end(), int8_t{-127});
-      expect_tile(w, panels, x, int8_kernels().function(form, 1));
+      for (const int rows : {1, largest_tile(int8_kernels())}) {
+        TileRows x = random_rows(rows, w, 3);
+        for (size_t i = 0; i < x.bytes.size(); ++i) {
+          x.bytes[i] = i % 256 < 128 ? 127 : -127;
+        }
+        expect_tile(w, panels, x, int8_kernels().function(form, rows));
+      }
     });
   }
 }

@@ -287,7 +287,7 @@ TEST_P(Panels, MultiplyIn8BitsToTheBitsOfEverySet) {
       continue;
     }
     const Weight weight(shape, 65, 3);
-    const auto x = whole_rows(5, weight.layout().inputs);
+    const auto x = whole_rows(21, weight.layout().inputs);
     const auto own = multiply(weight.matrix(), x, int8_kernels());
     use_instruction_set(InstructionSet::kBaseline);
     const auto baseline = multiply(weight.matrix(), x, int8_kernels());

@@ -31,7 +31,7 @@ TEST(Roofline, MeasuresWhatEachSetHas) {
     } else {
       EXPECT_TRUE(is_rate(roof.int8_gop_s)) << roof.int8_gop_s;
     }
-    if (set == InstructionSet::kAvx512Bf16) {
+    if (bfloat16_set(set) == InstructionSet::kAvx512Bf16) {
       EXPECT_TRUE(is_rate(roof.bf16_gflop_s)) << roof.bf16_gflop_s;
     } else {
       EXPECT_EQ(roof.bf16_gflop_s, 0);

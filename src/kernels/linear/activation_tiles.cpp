@@ -53,17 +53,17 @@ PARALLM_INLINE void fill_int8_group(
   constexpr float kNothing = 0x1p-120f;
   const float most = largest(x, a.group_size);
   const float factor = most < kNothing ? 0 : 127 / most;
+  const bool whole = is_for_matrices(a.tile_rows);
+  uint8_t* to = group + row * (whole ? a.group_size : kStepInputs);
+  const int stride = kStepInputs * (whole ? 1 : a.tile_rows);
   Words sum = {};
   for (int i = 0; i < a.group_size; i += kLanes) {
     Floats v;
     std::memcpy(&v, x + i, sizeof(v));
     SignedBytes bytes;
     round_to_bytes(bytes, sum, v, factor);
-    for (int step = 0; step < kLanes / kStepInputs; ++step) {
-      std::memcpy(
-          group + ((i / kStepInputs + step) * a.tile_rows + row) * kStepInputs,
-          reinterpret_cast<const char*>(&bytes) + step * kStepInputs,
-          kStepInputs);
+    for (int at = 0; at < kLanes; at += kStepInputs, to += stride) {
+      std::memcpy(to, reinterpret_cast<const char*>(&bytes) + at, kStepInputs);
     }
   }
   uint32_t total = 0;

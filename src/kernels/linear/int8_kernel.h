@@ -170,65 +170,71 @@ PARALLM_INLINE void add_group(
   }
 }
 
-template <class Isa, WeightForm kForm, int kRows>
-void int8_tile(const TileArgs& a) {
-  const PanelLayout l = a.layout;
-  const int group_size = l.group_size, code_bytes = l.code_bytes();
-  const size_t group_bytes = l.group_bytes();
-  const uint8_t* codes = a.panel;
-  const uint8_t* x = a.tile;
-  Sums<Isa, kRows> sums = {};
-  for (int g = 0; g < l.groups(); ++g) {
-    for (int v = 0; v < kPanelVectors<Isa>; v += kVectors<Isa>) {
-      GroupScales<Isa> w;
-      Dots<Isa, kRows> dots = {};
-      // These take a while: they begin before the sums, which do not need them.
-      if constexpr (is_e2m1(kForm)) {
-        load_bytes_as_scales<Isa, kForm>(w, a.factor, v, codes + code_bytes);
-      }
-      sum_group<Isa, kForm, kRows>(dots, codes, group_size, v, x);
-      ask_ahead<kRows>(
-          codes + code_bytes, static_cast<int>(group_bytes) - code_bytes);
-      if constexpr (is_affine(kForm)) {
-        load_affine<Isa>(w, l, v, codes + code_bytes);
-      }
-      add_group<Isa, kRows>(sums, dots, w, v, x + kRows * group_size);
-    }
-    x += kRows * (group_size + 2 * sizeof(float));
-    codes += group_bytes;
-  }
-  std::memcpy(a.out, sums, sizeof(sums));
-}
-
-// The tile functions of a set: of so many rows each.
 template <class Isa, int kRows>
+struct Int8Tile {
+  template <WeightForm kForm>
+  static void run(const TileArgs& a) {
+    const PanelLayout l = a.layout;
+    const int group_size = l.group_size, code_bytes = l.code_bytes();
+    const size_t group_bytes = l.group_bytes();
+    const uint8_t* codes = a.panel;
+    const uint8_t* x = a.tile;
+    Sums<Isa, kRows> sums = {};
+    for (int g = 0; g < l.groups(); ++g) {
+      for (int v = 0; v < kPanelVectors<Isa>; v += kVectors<Isa>) {
+        GroupScales<Isa> w;
+        Dots<Isa, kRows> dots = {};
+        // These take a while: they begin before the sums, which do not need
+        // them.
+        if constexpr (is_e2m1(kForm)) {
+          load_bytes_as_scales<Isa, kForm>(w, a.factor, v, codes + code_bytes);
+        }
+        sum_group<Isa, kForm, kRows>(dots, codes, group_size, v, x);
+        ask_ahead<kRows>(
+            codes + code_bytes, static_cast<int>(group_bytes) - code_bytes);
+        if constexpr (is_affine(kForm)) {
+          load_affine<Isa>(w, l, v, codes + code_bytes);
+        }
+        add_group<Isa, kRows>(sums, dots, w, v, x + kRows * group_size);
+      }
+      x += kRows * (group_size + 2 * sizeof(float));
+      codes += group_bytes;
+    }
+    std::memcpy(a.out, sums, sizeof(sums));
+  }
+};
+
+// Tile::run<form>, where there is an int8 kernel.
+template <class Tile>
 TileFunction function_for(WeightForm form) {
   switch (form) {
     case WeightForm::kAffine2:
-      return int8_tile<Isa, WeightForm::kAffine2, kRows>;
+      return Tile::template run<WeightForm::kAffine2>;
     case WeightForm::kAffine3:
-      return int8_tile<Isa, WeightForm::kAffine3, kRows>;
+      return Tile::template run<WeightForm::kAffine3>;
     case WeightForm::kAffine4:
-      return int8_tile<Isa, WeightForm::kAffine4, kRows>;
+      return Tile::template run<WeightForm::kAffine4>;
     case WeightForm::kAffine5:
-      return int8_tile<Isa, WeightForm::kAffine5, kRows>;
+      return Tile::template run<WeightForm::kAffine5>;
     case WeightForm::kAffine6:
-      return int8_tile<Isa, WeightForm::kAffine6, kRows>;
+      return Tile::template run<WeightForm::kAffine6>;
     case WeightForm::kAffine8:
-      return int8_tile<Isa, WeightForm::kAffine8, kRows>;
+      return Tile::template run<WeightForm::kAffine8>;
     case WeightForm::kMxfp4:
-      return int8_tile<Isa, WeightForm::kMxfp4, kRows>;
+      return Tile::template run<WeightForm::kMxfp4>;
     case WeightForm::kNvfp4:
-      return int8_tile<Isa, WeightForm::kNvfp4, kRows>;
+      return Tile::template run<WeightForm::kNvfp4>;
     default:
       return nullptr;
   }
 }
 
+// The tile functions of a set: of so many rows each.
 template <class Isa, int... kRows>
 TileFunction function_of(WeightForm form, int rows) {
   TileFunction found = nullptr;
-  ((found = rows == kRows ? function_for<Isa, kRows>(form) : found), ...);
+  ((found = rows == kRows ? function_for<Int8Tile<Isa, kRows>>(form) : found),
+   ...);
   return found;
 }
 

@@ -8,8 +8,10 @@ namespace parallm {
 extern const TileKernels kInt8Baseline;
 #if defined(__x86_64__)
 extern const TileKernels kInt8Avx2;
+extern const TileKernels kInt8AvxVnni;
 extern const TileKernels kInt8Avx512;
 extern const TileKernels kInt8Avx512Vnni;
+extern const TileKernels kInt8Amx;
 #elif defined(__aarch64__)
 extern const TileKernels kInt8Neon;
 extern const TileKernels kInt8NeonDot;

@@ -33,7 +33,7 @@ PARALLM_MULTIVERSION(finish, finish_body, FinishArgs)
 void multiply_panel(const PanelProduct& product, int panel) {
   const PanelMatrix& w = product.weight;
   const TileKernels& kernels = product.x->kernels();
-  alignas(64) float sums[8 * kPanelOutputs];
+  alignas(64) float sums[kMostTileRows * kPanelOutputs];
   const int first = panel * kPanelOutputs;
   const int columns = std::min(kPanelOutputs, w.layout.outputs - first);
   TileArgs args{w.layout, w.factor, w.panels + panel * w.layout.panel_bytes()};

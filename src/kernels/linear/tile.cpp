@@ -10,11 +10,15 @@ const TileKernels& int8_kernels() {
 #if defined(__x86_64__)
     case InstructionSet::kAvx2:
       return kInt8Avx2;
+    case InstructionSet::kAvxVnni:
+      return kInt8AvxVnni;
     case InstructionSet::kAvx512:
       return kInt8Avx512;
     case InstructionSet::kAvx512Vnni:
     case InstructionSet::kAvx512Bf16:
       return kInt8Avx512Vnni;
+    case InstructionSet::kAmx:
+      return kInt8Amx;
 #elif defined(__aarch64__)
     case InstructionSet::kBaseline:
       return kInt8Neon;

@@ -24,11 +24,17 @@ namespace parallm {
 enum class TileForm : uint8_t { kInt8, kFloat };
 
 // A tile, group by group:
-//   int8   for each step: for each row its 4 inputs, a byte each;
+//   int8   for each step: for each row its 4 inputs, a byte each; or in tiles
+//          of 16 rows and more, which are for products of matrices: for each
+//          row its inputs;
 //          then for each row its scale, float32;
 //          then for each row scale * the sum of its bytes, float32
 //   float  for each input: for each row that number, float32;
 //          then for each row the sum of its numbers, float32
+constexpr bool is_for_matrices(int tile_rows) {
+  return tile_rows >= 16;
+}
+
 constexpr size_t tile_bytes(
     TileForm form, int rows, int inputs, int group_size) {
   const size_t row_bytes = form == TileForm::kInt8
@@ -47,6 +53,8 @@ struct TileArgs {
 };
 
 using TileFunction = void (*)(const TileArgs&);
+
+inline constexpr int kMostTileRows = 32;
 
 // What an instruction set offers.
 struct TileKernels {
