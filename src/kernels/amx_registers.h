@@ -7,8 +7,8 @@
 
 #include "kernels/simd.h"
 
-// The registers of AMX, each a matrix of up to 16 rows of 64 bytes. No MLX
-// here.
+// The registers of AMX, each a matrix of up to 16 rows of 64 bytes. For
+// machines that have InstructionSet::kAmx. No MLX here.
 #define PARALLM_AMX_TARGET PARALLM_AVX512_TARGET ",amx-tile,amx-int8"
 
 namespace parallm::amx {

@@ -39,7 +39,7 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq");
 }
 
-// Leaf 7 of CPUID; what this compiler's __builtin_cpu_supports does not know.
+// What not every compiler's __builtin_cpu_supports knows.
 bool has_feature(unsigned subleaf, unsigned Leaf7::*word, unsigned bit) {
   Leaf7 leaf{};
   return __get_cpuid_count(
@@ -51,8 +51,9 @@ bool has_feature(unsigned subleaf, unsigned Leaf7::*word, unsigned bit) {
 // threads may then.
 bool may_use_tiles() {
 #if defined(__linux__)
-  constexpr int kAskForState = 0x1023, kTileData = 18; // asm/prctl.h
-  return syscall(SYS_arch_prctl, kAskForState, kTileData) == 0;
+  constexpr long kAskForState = 0x1023, kTileData = 18; // asm/prctl.h
+  static const bool may = syscall(SYS_arch_prctl, kAskForState, kTileData) == 0;
+  return may;
 #else
   return false;
 #endif
@@ -65,7 +66,8 @@ bool has_amx() {
 }
 
 bool has_avx_vnni() {
-  return has_feature(1, &Leaf7::eax, 4);
+  constexpr unsigned kAvxVnni = 4;
+  return has_feature(1, &Leaf7::eax, kAvxVnni);
 }
 
 std::vector<Known> known_sets() {

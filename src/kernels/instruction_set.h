@@ -26,7 +26,7 @@ enum class InstructionSet : uint8_t {
 // "avx512-vnni"
 const char* name_of(InstructionSet set);
 
-// What this machine has, the best last.
+// What this machine has, the best last. Asks the system for the use of AMX.
 std::vector<InstructionSet> host_instruction_sets();
 
 // Whose code runs where a kernel is compiled for vectors of floats only: of the

@@ -93,13 +93,9 @@ PARALLM_INLINE void f32_body(const uint8_t* in, int64_t steps) {
 
 #if defined(__x86_64__)
 
-#define PARALLM_ON_AVX_VNNI \
-  __attribute__((target(PARALLM_AVX2_TARGET ",avxvnni")))
-#define PARALLM_ON_AVX512_VNNI \
-  __attribute__((target(PARALLM_AVX512_TARGET ",avx512vnni")))
-
 // So many sums: with the factors and what lies between they fill the registers.
 constexpr int kAvx2Sums = 6;
+constexpr int kAvxVnniSums = 10; // their factors do not fit, and are inputs
 constexpr int kAvx512Sums = 12;
 
 void f32_baseline(int64_t steps) {
@@ -123,39 +119,52 @@ add_products(__m512i sum, __m512i x, __m512i factor) {
   return _mm512_add_epi32(sum, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 }
 
-PARALLM_ON_AVX2 PARALLM_DOT_LOOP(
-    int8_avx2, __m256i, __m256i, kAvx2Sums, add_products) PARALLM_ON_AVX_VNNI
-    PARALLM_DOT_LOOP(
-        int8_avx_vnni, __m256i, __m256i, kAvx2Sums, _mm256_dpbusd_avx_epi32)
-        PARALLM_ON_AVX512
-    PARALLM_DOT_LOOP(int8_avx512, __m512i, __m512i, kAvx512Sums, add_products)
-        PARALLM_ON_AVX512_VNNI PARALLM_DOT_LOOP(
-            int8_vnni, __m512i, __m512i, kAvx512Sums, _mm512_dpbusd_epi32)
-            PARALLM_ON_AVX512_BF16
-    PARALLM_DOT_LOOP(
-        bf16_avx512, __m512, __m512bh, kAvx512Sums, _mm512_dpbf16_ps)
+PARALLM_BEGIN_TARGET(PARALLM_AVX2_TARGET, PARALLM_AVX2_TARGET)
+PARALLM_DOT_LOOP(int8_avx2, __m256i, __m256i, kAvx2Sums, add_products)
+PARALLM_END_TARGET
+PARALLM_BEGIN_TARGET(PARALLM_AVX_VNNI_TARGET, PARALLM_AVX_VNNI_TARGET)
+PARALLM_DOT_LOOP(
+    int8_avx_vnni, __m256i, __m256i, kAvxVnniSums, _mm256_dpbusd_avx_epi32)
+PARALLM_END_TARGET
+PARALLM_BEGIN_TARGET(PARALLM_AVX512_TARGET, PARALLM_AVX512_TARGET)
+PARALLM_DOT_LOOP(int8_avx512, __m512i, __m512i, kAvx512Sums, add_products)
+PARALLM_END_TARGET
+PARALLM_BEGIN_TARGET(PARALLM_AVX512_VNNI_TARGET, PARALLM_AVX512_VNNI_TARGET)
+PARALLM_DOT_LOOP(
+    int8_avx512_vnni, __m512i, __m512i, kAvx512Sums, _mm512_dpbusd_epi32)
+PARALLM_END_TARGET
+PARALLM_BEGIN_TARGET(PARALLM_AVX512_BF16_TARGET, PARALLM_AVX512_BF16_TARGET)
+PARALLM_DOT_LOOP(bf16_avx512, __m512, __m512bh, kAvx512Sums, _mm512_dpbf16_ps)
+PARALLM_END_TARGET
 
-        constexpr int kAmxProducts = amx::kRows * amx::kRows * amx::kRowBytes;
+PARALLM_BEGIN_TARGET(PARALLM_AMX_TARGET, PARALLM_AMX_TARGET)
+
 constexpr int kAmxSums = 4;
+constexpr int kAmxProducts = amx::kRows * amx::kRows * amx::kRowBytes;
 
-__attribute__((target(PARALLM_AMX_TARGET))) void int8_amx(int64_t steps) {
+// All inputs are in registers here, which hold nothing but rows and columns.
+void int8_amx(int64_t steps) {
+  constexpr int kMatrix = amx::kRows * amx::kRowBytes;
+  static_assert(4 * kMatrix == kInputs * kVector);
   const uint8_t* in = hidden_inputs();
   const amx::Registers registers(amx::kRowBytes);
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
+  _tile_loadd(4, in, amx::kRowBytes);
+  _tile_loadd(5, in + kMatrix, amx::kRowBytes);
+  _tile_loadd(6, in + 2 * kMatrix, amx::kRowBytes);
+  _tile_loadd(7, in + 3 * kMatrix, amx::kRowBytes);
   for (int64_t i = 0; i < steps; ++i) {
-    _tile_loadd(4, in, amx::kRowBytes);
-    _tile_loadd(5, in + 1024, amx::kRowBytes);
-    _tile_loadd(6, in + 2048, amx::kRowBytes);
-    _tile_loadd(7, in + 3072, amx::kRowBytes);
     _tile_dpbsud(0, 4, 6);
     _tile_dpbsud(1, 4, 7);
     _tile_dpbsud(2, 5, 6);
     _tile_dpbsud(3, 5, 7);
   }
 }
+
+PARALLM_END_TARGET
 
 #else
 
@@ -204,13 +213,16 @@ PeakLoop int8_loop(InstructionSet set) {
     case InstructionSet::kAvx2:
       return {int8_avx2, operations(32, kAvx2Sums)};
     case InstructionSet::kAvxVnni:
-      return {int8_avx_vnni, operations(32, kAvx2Sums)};
+      return {int8_avx_vnni, operations(32, kAvxVnniSums)};
     case InstructionSet::kAvx512:
       return {int8_avx512, operations(64, kAvx512Sums)};
+    case InstructionSet::kAvx512Vnni:
+    case InstructionSet::kAvx512Bf16:
+      return {int8_avx512_vnni, operations(64, kAvx512Sums)};
     case InstructionSet::kAmx:
       return {int8_amx, operations(kAmxProducts, kAmxSums)};
     default:
-      return {int8_vnni, operations(64, kAvx512Sums)};
+      return {};
   }
 }
 

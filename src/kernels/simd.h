@@ -46,10 +46,13 @@ constexpr int round_up(int n) {
 #define PARALLM_AVX2_TARGET "avx2,fma,f16c"
 #define PARALLM_AVX512_TARGET \
   "avx512f,avx512bw,avx512vl,avx512dq," PARALLM_AVX2_TARGET
+#define PARALLM_AVX_VNNI_TARGET PARALLM_AVX2_TARGET ",avxvnni"
+#define PARALLM_AVX512_VNNI_TARGET PARALLM_AVX512_TARGET ",avx512vnni"
+#define PARALLM_AVX512_BF16_TARGET PARALLM_AVX512_TARGET ",avx512bf16"
 #define PARALLM_ON_AVX2 __attribute__((target(PARALLM_AVX2_TARGET)))
 #define PARALLM_ON_AVX512 __attribute__((target(PARALLM_AVX512_TARGET)))
 #define PARALLM_ON_AVX512_BF16 \
-  __attribute__((target(PARALLM_AVX512_TARGET ",avx512bf16")))
+  __attribute__((target(PARALLM_AVX512_BF16_TARGET)))
 #endif
 
 // A kernel is written once, as an always-inline `body(args)`, and compiled for

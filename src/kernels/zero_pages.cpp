@@ -18,8 +18,6 @@ namespace {
 // Large pages, where the system has them: read from end to end, weights come
 // half as fast again (34 and 24 GB/s).
 constexpr size_t kLargePage = size_t{2} << 20;
-// Below this an array is not worth a mapping's bookkeeping.
-constexpr size_t kSmall = size_t{64} << 10;
 
 size_t page_bytes() {
   static const auto bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -70,6 +68,27 @@ class Mapping {
   void* first_;
 };
 
+// The owner lives until the last array that shares the memory.
+std::optional<mx::allocator::Data> shared(
+    std::shared_ptr<void> owner, void* memory, size_t bytes) {
+  const auto buffer = alien_buffer(memory, bytes);
+  if (!buffer) {
+    return std::nullopt;
+  }
+  return mx::allocator::Data(
+      *buffer, [owner](mx::allocator::Buffer b) { release_alien(b); });
+}
+
+std::optional<mx::allocator::Data> mapped(size_t bytes, size_t page) {
+  auto mapping = std::make_shared<Mapping>(bytes, page);
+  return shared(mapping, mapping->memory(), bytes);
+}
+
+#ifdef MADV_HUGEPAGE
+
+// Below this an array costs the tables of pages little: 16 of them.
+constexpr size_t kSmall = size_t{64} << 10;
+
 // One mapping for many small arrays.
 class Shelf {
  public:
@@ -90,22 +109,6 @@ class Shelf {
   size_t used_ = 0;
 };
 
-// The owner lives until the last array that shares the memory.
-std::optional<mx::allocator::Data> shared(
-    std::shared_ptr<void> owner, void* memory, size_t bytes) {
-  const auto buffer = alien_buffer(memory, bytes);
-  if (!buffer) {
-    return std::nullopt;
-  }
-  return mx::allocator::Data(
-      *buffer, [owner](mx::allocator::Buffer b) { release_alien(b); });
-}
-
-std::optional<mx::allocator::Data> mapped(size_t bytes, size_t page) {
-  auto mapping = std::make_shared<Mapping>(bytes, page);
-  return shared(mapping, mapping->memory(), bytes);
-}
-
 // bytes: below kLargePage
 std::optional<mx::allocator::Data> shelved(size_t bytes) {
   static std::mutex mutex;
@@ -121,11 +124,18 @@ std::optional<mx::allocator::Data> shelved(size_t bytes) {
   return shared(std::move(shelf), memory, bytes);
 }
 
+#endif
+
 std::optional<mx::allocator::Data> kept(size_t bytes) {
-  if (bytes < kSmall) {
-    return std::nullopt;
+  if (bytes >= kLargePage) {
+    return mapped(bytes, kLargePage);
   }
-  return bytes < kLargePage ? shelved(bytes) : mapped(bytes, kLargePage);
+#ifdef MADV_HUGEPAGE
+  if (bytes >= kSmall) {
+    return shelved(bytes);
+  }
+#endif
+  return std::nullopt;
 }
 
 mx::array plain_zeros(const mx::Shape& shape, mx::Dtype dtype) {

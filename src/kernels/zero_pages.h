@@ -13,9 +13,9 @@ namespace mx = mlx::core;
 mx::array zero_pages(const mx::Shape& shape, mx::Dtype dtype);
 
 // Memory in large pages for a primitive's output that is kept and read from end
-// to end again and again; MLX does not count it among its own. Arrays of 64 KiB
-// to 2 MiB share mappings of 32 MiB, each of which ends with its last array;
-// what is smaller is MLX's. Any thread.
+// to end again and again; MLX does not count it among its own. Where the system
+// takes advice on pages, arrays of 64 KiB to 2 MiB share mappings of 32 MiB,
+// each of which ends with its last array; what is smaller is MLX's. Any thread.
 void allocate_pages(mx::array& out);
 
 } // namespace parallm

@@ -94,6 +94,7 @@ TEST(AllocatePages, GivesLargePagesThatMlxDoesNotCount) {
 
 constexpr int kSmallFloats = 100'001;
 
+#ifdef __linux__
 TEST(AllocatePages, PutsSmallArraysSideBySideOnCacheLines) {
   const size_t before = mx::get_active_memory();
   const auto first = with_pages(kSmallFloats),
@@ -106,6 +107,7 @@ TEST(AllocatePages, PutsSmallArraysSideBySideOnCacheLines) {
   EXPECT_LT(next, begin + first.nbytes() + 128);
   EXPECT_EQ(mx::get_active_memory(), before);
 }
+#endif
 
 TEST(AllocatePages, KeepsEachOfManySmallArrays) {
   std::vector<mx::array> arrays;

@@ -19,6 +19,11 @@ constexpr InstructionSet kAll[] = {
     InstructionSet::kAmx,        InstructionSet::kNeonDot,
     InstructionSet::kNeonI8mm};
 
+static_assert(vector_set(InstructionSet::kAvxVnni) == InstructionSet::kAvx2);
+static_assert(vector_set(InstructionSet::kAmx) == InstructionSet::kAvx512);
+static_assert(
+    bfloat16_set(InstructionSet::kAmx) == InstructionSet::kAvx512Bf16);
+
 bool host_has(InstructionSet set) {
   const auto sets = host_instruction_sets();
   return std::ranges::find(sets, set) != sets.end();

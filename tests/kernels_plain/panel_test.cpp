@@ -266,16 +266,18 @@ TEST_P(Panels, GiveARowTheSameBitsInAnyTile) {
       }
       const Weight weight(shape, 33, 2);
       const int inputs = weight.layout().inputs, outputs = 33;
-      const auto x = random_rows(21, inputs);
+      const auto x = random_rows(45, inputs);
       const auto together = multiply(weight.matrix(), x, *kernels);
-      for (int rows = 1; rows < 9; ++rows) {
-        const std::vector<float> some(
-            x.begin() + inputs, x.begin() + inputs * (rows + 1));
-        const std::vector<float> expected(
-            together.begin() + outputs,
-            together.begin() + outputs * (rows + 1));
-        ASSERT_EQ(multiply(weight.matrix(), some, *kernels), expected)
-            << text(shape) << " " << rows;
+      for (const int first : {1, 34}) {
+        for (int rows = 1; rows < 9; ++rows) {
+          const std::vector<float> some(
+              x.begin() + inputs * first, x.begin() + inputs * (first + rows));
+          const std::vector<float> expected(
+              together.begin() + outputs * first,
+              together.begin() + outputs * (first + rows));
+          ASSERT_EQ(multiply(weight.matrix(), some, *kernels), expected)
+              << text(shape) << " " << first << " " << rows;
+        }
       }
     }
   }
@@ -287,7 +289,7 @@ TEST_P(Panels, MultiplyIn8BitsToTheBitsOfEverySet) {
       continue;
     }
     const Weight weight(shape, 65, 3);
-    const auto x = whole_rows(21, weight.layout().inputs);
+    const auto x = whole_rows(45, weight.layout().inputs);
     const auto own = multiply(weight.matrix(), x, int8_kernels());
     use_instruction_set(InstructionSet::kBaseline);
     const auto baseline = multiply(weight.matrix(), x, int8_kernels());

@@ -10,8 +10,6 @@ namespace {
 
 using namespace simd;
 
-constexpr int kMostGroup = 128;
-
 struct FillArgs {
   const void* const* rows;
   int row_count; // the others of the tile are zeros
@@ -140,11 +138,17 @@ PARALLM_INLINE void fill_float_body(const FillArgs& a) {
 PARALLM_MULTIVERSION(fill_int8, fill_int8_body, FillArgs)
 PARALLM_MULTIVERSION(fill_float, fill_float_body, FillArgs)
 
+// A product of matrices takes as long with empty rows: a quarter of them at
+// most, or fewer rows go first.
+constexpr int needed_rows(int tile_rows) {
+  return is_for_matrices(tile_rows) ? tile_rows * 3 / 4 : 1;
+}
+
 // The smallest that holds so many, or the largest.
 int tile_rows_for(const TileKernels& kernels, int rows) {
   int best = 0;
   for (const int size : kernels.tile_rows) {
-    if (size == 0 || best >= rows) {
+    if (size == 0 || best >= rows || rows < needed_rows(size)) {
       break;
     }
     best = size;

@@ -20,8 +20,6 @@ PARALLM_BEGIN_TARGET(PARALLM_AMX_TARGET, PARALLM_AMX_TARGET)
 namespace parallm {
 namespace {
 
-constexpr int kMostGroup = 128;
-
 // A group's codes, a byte each, step by step.
 template <WeightForm kForm>
 PARALLM_INLINE void unpack_group(
@@ -106,12 +104,15 @@ struct AmxTile {
     Sums<Avx512Vectors, kTileRows> sums = {};
     const uint8_t* codes = a.panel;
     const uint8_t* x = a.tile;
-    for (int g = 0; g < l.groups(); ++g, codes += l.group_bytes()) {
+    const int code_bytes = l.code_bytes();
+    const auto group_bytes = static_cast<int>(l.group_bytes());
+    for (int g = 0; g < l.groups(); ++g, codes += group_bytes) {
       Dots<Avx512Vectors, kTileRows> dots;
       GroupScales<Avx512Vectors> w;
       unpack_group<kForm>(bytes, codes, l.group_size);
       multiply_group<kTileRows>(dots, x, bytes, l.group_size);
-      load_scales<kForm>(w, a, codes + l.code_bytes());
+      ask_ahead<kTileRows>(codes + code_bytes, group_bytes - code_bytes);
+      load_scales<kForm>(w, a, codes + code_bytes);
       add_group<Avx512Vectors, kTileRows>(
           sums, dots, w, 0, x + kTileRows * l.group_size);
       x += kTileRows * (l.group_size + 2 * sizeof(float));
@@ -120,13 +121,15 @@ struct AmxTile {
   }
 };
 
+static_assert(kMostTileRows == 2 * amx::kRows);
+
 // Few rows would leave most of a register empty.
 TileFunction amx_function_of(WeightForm form, int rows) {
   switch (rows) {
-    case 32:
-      return function_for<AmxTile<32>>(form);
-    case 16:
-      return function_for<AmxTile<16>>(form);
+    case 2 * amx::kRows:
+      return function_for<AmxTile<2 * amx::kRows>>(form);
+    case amx::kRows:
+      return function_for<AmxTile<amx::kRows>>(form);
     default:
       return kInt8Avx512Vnni.function(form, rows);
   }
@@ -135,7 +138,9 @@ TileFunction amx_function_of(WeightForm form, int rows) {
 } // namespace
 
 const TileKernels kInt8Amx = {
-    TileForm::kInt8, {1, 2, 4, 6, 8, 16, 32}, amx_function_of};
+    TileForm::kInt8,
+    {1, 2, 4, 6, 8, amx::kRows, 2 * amx::kRows},
+    amx_function_of};
 
 } // namespace parallm
 

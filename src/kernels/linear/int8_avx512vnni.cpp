@@ -7,8 +7,7 @@
 
 #include "kernels/linear/packed_numbers.h"
 
-PARALLM_BEGIN_TARGET(
-    PARALLM_AVX512_TARGET ",avx512vnni", PARALLM_AVX512_TARGET ",avx512vnni")
+PARALLM_BEGIN_TARGET(PARALLM_AVX512_VNNI_TARGET, PARALLM_AVX512_VNNI_TARGET)
 
 #include "kernels/linear/int8_avx512.h"
 #include "kernels/linear/int8_kernel.h"

@@ -7,8 +7,7 @@
 
 #include "kernels/linear/packed_numbers.h"
 
-PARALLM_BEGIN_TARGET(
-    PARALLM_AVX2_TARGET ",avxvnni", PARALLM_AVX2_TARGET ",avxvnni")
+PARALLM_BEGIN_TARGET(PARALLM_AVX_VNNI_TARGET, PARALLM_AVX_VNNI_TARGET)
 
 #include "kernels/linear/int8_avx2.h"
 #include "kernels/linear/int8_kernel.h"

@@ -240,6 +240,7 @@ TileFunction function_of(WeightForm form, int rows) {
 
 template <class Isa, int... kRows>
 constexpr TileKernels int8_kernels_of() {
+  static_assert((!is_for_matrices(kRows) && ...));
   return {TileForm::kInt8, {kRows...}, function_of<Isa, kRows...>};
 }
 

@@ -28,6 +28,7 @@ inline constexpr int kPanelOutputs = 32;
 inline constexpr int kStepInputs = 4;
 inline constexpr int kStepBytes = kPanelOutputs * kStepInputs;
 inline constexpr int kUnitSteps = 8;
+inline constexpr int kMostGroup = 128; // inputs
 
 // Of one matrix. Packed forms only.
 struct PanelLayout {

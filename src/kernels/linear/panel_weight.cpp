@@ -47,9 +47,10 @@ void expect_consistent(const QuantizedWeight& w) {
       "{} weight of unfit parts", name_of(w.mode));
   PARALLM_CHECK(
       w.bits == form_bits(form_of(w)) &&
-          (w.mode == QuantMode::kNvfp4 ? w.group_size == 16
-                                       : w.group_size % 32 == 0) &&
-          w.group_size <= 128 &&
+          (w.mode == QuantMode::kNvfp4
+               ? w.group_size == 16
+               : w.group_size == 32 || w.group_size == 64 ||
+                     w.group_size == kMostGroup) &&
           w.packed.shape(-1) * 32 == w.scales.shape(-1) * w.group_size * w.bits,
       "{} weight of {} words, {} groups of {}", name_of(w.mode),
       w.packed.shape(-1), w.scales.shape(-1), w.group_size);

@@ -31,6 +31,7 @@ enum class TileForm : uint8_t { kInt8, kFloat };
 //          then for each row scale * the sum of its bytes, float32
 //   float  for each input: for each row that number, float32;
 //          then for each row the sum of its numbers, float32
+inline constexpr int kMostTileRows = 32;
 constexpr bool is_for_matrices(int tile_rows) {
   return tile_rows >= 16;
 }
@@ -53,8 +54,6 @@ struct TileArgs {
 };
 
 using TileFunction = void (*)(const TileArgs&);
-
-inline constexpr int kMostTileRows = 32;
 
 // What an instruction set offers.
 struct TileKernels {
