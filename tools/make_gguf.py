@@ -36,7 +36,8 @@ LAYER_MODULES = {
     "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm",
     "self_attn.k_norm": "attn_k_norm", "post_attention_layernorm": "ffn_norm",
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down"}
+    "mlp.down_proj": "ffn_down",
+    "self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up"}  # phi3
 for experts in ("mlp", "block_sparse_moe"):
     LAYER_MODULES |= {
         f"{experts}.gate": "ffn_gate_inp",
@@ -212,7 +213,7 @@ def write_gguf(path, metadata, tensors):
     head = struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(metadata))
     for key, (kind, item) in metadata.items():
         head += text(key) + value(kind, item)
-    data = b""
+    data = bytearray()
     for name, (kind, shape, raw) in tensors.items():
         head += text(name) + struct.pack("<I", len(shape))
         head += struct.pack(f"<{len(shape)}Q", *reversed(shape))
