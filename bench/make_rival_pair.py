@@ -73,6 +73,10 @@ def types_of(tokenizer, pieces):
     return [type_of(piece) for piece in pieces]
 
 
+def begins_with_bos(tokenizer):
+    return "SpecialToken" in tokenizer["post_processor"]["single"][0]
+
+
 def vocabulary_of(tokenizer, pieces, config):
     """sentencepiece joins the pair with the best score first, which is the one with the lowest id."""
     key = "tokenizer.ggml."
@@ -80,6 +84,7 @@ def vocabulary_of(tokenizer, pieces, config):
         key + "model": (make_gguf.STRING, "llama"), key + "tokens": (make_gguf.STRING, pieces),
         key + "scores": (make_gguf.FLOAT, [-float(i) for i in range(len(pieces))]),
         key + "token_type": (make_gguf.INT32, types_of(tokenizer, pieces)),
+        key + "add_bos_token": (make_gguf.BOOL, begins_with_bos(tokenizer)),
         key + "bos_token_id": (make_gguf.UINT32, config["bos_token_id"]),
         key + "eos_token_id": (make_gguf.UINT32, config["eos_token_id"])}
 
