@@ -7,6 +7,9 @@
 // the longer of reading their weights once and of their operations, at the rate
 // of each weight's type; then keys and values are read once. Attention's own
 // arithmetic counts as nothing, so that the share is if anything too small.
+// Memory is measured before and after the steps that decode, since it may
+// change within seconds; half of both counts for them, the one before for the
+// prompts.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -17,6 +20,7 @@
 
 #include "base/check.h"
 #include "engine/engine.h"
+#include "kernels/kernel_pool.h"
 #include "kernels/roofline.h"
 #include "nn/config_json.h"
 #include "nn/safetensors_header.h"
@@ -128,7 +132,9 @@ GenerateRequest request_of(const Case& c, int i, int vocab) {
 
 struct Times {
   double prefill_ms = 0;
-  double step_ms = 0; // that decodes: the median
+  double step_ms = 0;     // that decodes: the median
+  double before_gb_s = 0; // what memory gave before those steps
+  double after_gb_s = 0;
 };
 
 class Loop {
@@ -152,6 +158,7 @@ class Loop {
       engine_.step();
     }
     times.prefill_ms = steady_ms() - start;
+    times.before_gb_s = measure_read_gb_s(kernel_pool());
     std::vector<double> steps;
     while (!engine_.idle()) {
       const double before = steady_ms();
@@ -162,6 +169,7 @@ class Loop {
     std::nth_element(
         steps.begin(), steps.begin() + steps.size() / 2, steps.end());
     times.step_ms = steps[steps.size() / 2];
+    times.after_gb_s = measure_read_gb_s(kernel_pool());
     return times;
   }
 
@@ -192,23 +200,38 @@ double share(double least_ms, double ms) {
   return 100 * least_ms / ms;
 }
 
-void measure(
-    const Work& work, const Roofline& roof, const Case& c, const Times& times) {
-  const auto products_ms = [&](double tokens, double samples) {
-    return std::max(
-               work.read_bytes(tokens, samples) / roof.read_gb_s,
-               work.operations_ns(tokens, samples)) /
-           1e6;
-  };
+// Of products, at such a rate of memory.
+double least_ms(
+    const Work& work, double read_gb_s, double tokens, double samples) {
+  const double reading_ns = work.read_bytes(tokens, samples) / read_gb_s;
+  return std::max(reading_ns, work.operations_ns(tokens, samples)) / 1e6;
+}
+
+double prefill_share(const Work& work, const Case& c, const Times& times) {
   const double prompts = static_cast<double>(c.sequences) * c.prompt_tokens;
-  const double context = prompts + c.sequences * c.tokens / 2.0;
-  const double kv_ms = context * work.kv_bytes_of_token / roof.read_gb_s / 1e6;
+  return share(
+      least_ms(work, times.before_gb_s, prompts, c.sequences),
+      times.prefill_ms);
+}
+
+double decode_share(const Work& work, const Case& c, const Times& times) {
+  const double read_gb_s = (times.before_gb_s + times.after_gb_s) / 2;
+  const double context = c.sequences * (c.prompt_tokens + c.tokens / 2.0);
+  const double kv_ms = context * work.kv_bytes_of_token / read_gb_s / 1e6;
+  return share(
+      least_ms(work, read_gb_s, c.sequences, c.sequences) + kv_ms,
+      times.step_ms);
+}
+
+void print_row(const Work& work, const Case& c, const Times& times) {
   fmt::print(
-      "| {} | {} | {:.0f} | {:.0f} % | {:.1f} | {:.1f} | {:.0f} % |\n",
-      c.sequences, c.prompt_tokens, 1000 * prompts / times.prefill_ms,
-      share(products_ms(prompts, c.sequences), times.prefill_ms), times.step_ms,
-      1000 * c.sequences / times.step_ms,
-      share(products_ms(c.sequences, c.sequences) + kv_ms, times.step_ms));
+      "| {} | {} | {:.0f} | {:.0f} % | {:.1f} | {:.1f} | {:.1f} to {:.1f} | "
+      "{:.0f} % |\n",
+      c.sequences, c.prompt_tokens,
+      1000.0 * c.sequences * c.prompt_tokens / times.prefill_ms,
+      prefill_share(work, c, times), times.step_ms,
+      1000 * c.sequences / times.step_ms, times.before_gb_s, times.after_gb_s,
+      decode_share(work, c, times));
 }
 
 int run(const std::string& folder, const std::vector<int>& sequences, Case c) {
@@ -217,18 +240,16 @@ int run(const std::string& folder, const std::vector<int>& sequences, Case c) {
   const Roofline roof = measure_roofline(kernel_pool());
   const Work work = work_of(folder, summary, roof);
   fmt::print(
-      "memory {:.1f} GB/s, int8 {:.0f} GOP/s, bf16 {:.0f} and f32 {:.0f} "
-      "GFLOP/s, {} threads\n\n"
+      "int8 {:.0f} GOP/s, bf16 {:.0f} and f32 {:.0f} GFLOP/s, {} threads\n\n"
       "| sequences | prompt | prefill, tokens/s | of the roof | decode step, "
-      "ms "
-      "| tokens/s | of the roof |\n|---|---|---|---|---|---|---|\n",
-      roof.read_gb_s, roof.int8_gop_s, roof.bf16_gflop_s, roof.f32_gflop_s,
-      roof.threads);
+      "ms | tokens/s | memory, GB/s | of the roof |\n"
+      "|---|---|---|---|---|---|---|---|\n",
+      roof.int8_gop_s, roof.bf16_gflop_s, roof.f32_gflop_s, roof.threads);
   Loop loop(wish, summary);
   loop.run({1, 32, 2}, summary.geometry.vocab); // the first step wakes things
   for (const int count : sequences) {
     c.sequences = count;
-    measure(work, roof, c, loop.run(c, summary.geometry.vocab));
+    print_row(work, c, loop.run(c, summary.geometry.vocab));
   }
   return 0;
 }

@@ -147,4 +147,9 @@ Roofline measure_roofline(KernelPool& pool, const RooflineEffort& effort) {
       .bf16_gflop_s = operation_rate(pool, bf16_loop(set), rounds)};
 }
 
+double measure_read_gb_s(KernelPool& pool, const RooflineEffort& effort) {
+  const size_t bytes = buffer_bytes(effort.buffer_bytes);
+  return read_rate(pool, make_buffer(pool, bytes), bytes, effort.rounds);
+}
+
 } // namespace parallm

@@ -46,6 +46,8 @@ TEST(Roofline, MeasuresABufferOfAnySize) {
       measure_roofline(pool, {.buffer_bytes = 1, .rounds = 1});
   EXPECT_TRUE(is_rate(roof.read_gb_s));
   EXPECT_TRUE(is_rate(roof.copy_gb_s));
+  EXPECT_TRUE(
+      is_rate(measure_read_gb_s(pool, {.buffer_bytes = 1, .rounds = 1})));
 }
 
 } // namespace
