@@ -3,50 +3,57 @@
 side by side: FOLDER/NAME and FOLDER/NAME.gguf, of the shapes that make_random_models.py has.
 
 64 neighbours of a matrix are d (code - 8), which both formats hold exactly: MLX as 4 bits in groups of 64 with the bias
--8 d, GGUF as two blocks of Q4_0 with the same d; 4.5 bits a number in both. What gates experts is not packed, as in
+-8 d, GGUF as two blocks of Q4_0 with the same d; 4.5 bits a number in both. What chooses experts is not packed, as in
 public checkpoints. Tokens that are no plain words hardly have a chance, so that a greedy answer neither ends early
 nor has halves of characters: a token is a piece of the stream.
 
-Usage: make_rival_pair.py FOLDER NAME TOKENIZER     (with mlx-lm, from anywhere; TOKENIZER: a folder with a
-tokenizer.json that was a sentencepiece model, as those of Llama 2 and Phi-3 were)
+Usage: make_rival_pair.py FOLDER NAME TOKENIZER     (with mlx-lm, from anywhere; TOKENIZER: a folder with the
+tokenizer.json of Llama 2 for the experts, of Phi-3 for Phi-3's layers)
 """
 import argparse
 import json
 import pathlib
 import re
 import shutil
+import sys
 
 import mlx.core as mx
 import numpy as np
-from make_random_models import LARGER_MODELS, SMALL_ONES
 from mlx.utils import tree_flatten
-from mlx_lm.utils import _get_classes
 
-import make_gguf  # noqa: E402  (found by make_random_models)
+from make_random_models import LARGER_MODELS, SMALL_ONES
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+import make_gguf  # noqa: E402
 from goldens.checkpoint import write_json  # noqa: E402
-from goldens.weights import rng_of  # noqa: E402
+from goldens.weights import model_of, rng_of  # noqa: E402
 
 GROUP = 64
 CODES = 16
 CODE_DEVIATION = np.sqrt(np.mean((np.arange(CODES) - 8) ** 2))
-EMBEDDING_DEVIATION = 0.02
+EMBEDDING_DEVIATION = 0.02  # as models begin their training with
+# Of the rows of a token that is no word. A power of two, which rounds nothing; with a smaller one float16 would lose
+# digits of the scales.
 UNLIKELY = 1 / 64
-NORMAL, UNKNOWN, CONTROL, UNUSED, BYTE = 1, 2, 3, 5, 6  # the types of GGUF's tokens
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
+                   "added_tokens.json")
 
 
 def config_of(name):
     golden, larger = LARGER_MODELS[name]
-    return SMALL_ONES[golden].config | larger | {"torch_dtype": "bfloat16"}
-
-
-def shapes_of(config):
-    """mlx-lm's own model is the list of tensors."""
-    model_class, args_class = _get_classes(config)
-    model = model_class(args_class.from_dict(config))
-    return {name: array.shape for name, array in tree_flatten(model.parameters())}
+    # llama.cpp has no window for Phi-3.
+    return SMALL_ONES[golden].config | larger | {"torch_dtype": "bfloat16", "sliding_window": None}
 
 
 # -- the tokenizer -----------------------------------------------------------
+
+def read_tokenizer(folder, vocab_size):
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    count = 1 + max(*tokenizer["model"]["vocab"].values(), *(token["id"] for token in tokenizer["added_tokens"]))
+    if not tokenizer["model"].get("byte_fallback") or count > vocab_size:
+        sys.exit(f"make_rival_pair: {folder}: not of a sentencepiece model with at most {vocab_size} tokens")
+    return tokenizer
+
 
 def pieces_of(tokenizer, vocab_size):
     """The text of each token; those that the tokenizer has no text for are [PADi]."""
@@ -59,16 +66,14 @@ def pieces_of(tokenizer, vocab_size):
 
 
 def types_of(tokenizer, pieces):
-    special = {token["content"] for token in tokenizer["added_tokens"]}
+    added = {token["content"]: make_gguf.CONTROL if token["special"] else make_gguf.USER_DEFINED
+             for token in tokenizer["added_tokens"]} | {"<unk>": make_gguf.UNKNOWN}
 
     def type_of(piece):
-        if piece == "<unk>":
-            return UNKNOWN
-        if piece in special:
-            return CONTROL
         if re.fullmatch(r"<0x[0-9A-F]{2}>", piece):
-            return BYTE
-        return UNUSED if re.fullmatch(r"\[PAD\d+\]", piece) else NORMAL
+            return make_gguf.BYTE
+        unused = re.fullmatch(r"\[PAD\d+\]", piece)
+        return added.get(piece, make_gguf.UNUSED if unused else make_gguf.NORMAL)
 
     return [type_of(piece) for piece in pieces]
 
@@ -78,7 +83,7 @@ def begins_with_bos(tokenizer):
 
 
 def vocabulary_of(tokenizer, pieces, config):
-    """sentencepiece joins the pair with the best score first, which is the one with the lowest id."""
+    """sentencepiece joins the pair with the best score first: of words the one with the lowest id."""
     key = "tokenizer.ggml."
     return {
         key + "model": (make_gguf.STRING, "llama"), key + "tokens": (make_gguf.STRING, pieces),
@@ -91,35 +96,38 @@ def vocabulary_of(tokenizer, pieces, config):
 
 # -- the weights -------------------------------------------------------------
 
-def chances_of(pieces):
-    """(vocabulary, 1)"""
-    chances = [1 if re.fullmatch("▁?[A-Za-z]+", piece) else UNLIKELY for piece in pieces]
-    return np.array(chances, np.float32)[:, None]
+def factors_of(pieces):
+    """(vocabulary, 1): of the rows of tables of tokens."""
+    factors = [1 if re.fullmatch("▁?[A-Za-z]+", piece) else UNLIKELY for piece in pieces]
+    return np.array(factors, np.float32)[:, None]
+
+
+def rounded(numbers):
+    """To bfloat16, as float32. float16 has more digits, and holds these and 8 times them too."""
+    return np.array(mx.array(numbers, mx.float32).astype(mx.bfloat16).astype(mx.float32))
 
 
 def draw_scales(rng, shape, deviation):
-    """Of half the digits of float16, so that bfloat16 and -8 d are exact too."""
     signs = rng.choice(np.array([-1, 1], np.float32), shape)
-    drawn = signs * rng.uniform(0.75, 1.25, shape) * deviation / CODE_DEVIATION
-    return np.array(mx.array(drawn, mx.float32).astype(mx.bfloat16).astype(mx.float32))
+    return rounded(signs * rng.uniform(0.75, 1.25, shape) * deviation / CODE_DEVIATION)
 
 
-def draw_matrix(rng, name, shape, pieces):
+def draw_matrix(rng, key, shape, pieces):
     """Codes, and a scale for each 64 of them."""
-    of_tokens = "embed_tokens" in name or "lm_head" in name
+    of_tokens = "embed_tokens" in key or "lm_head" in key
     deviation = EMBEDDING_DEVIATION if of_tokens else 1 / np.sqrt(shape[-1])
     codes = rng.integers(0, CODES, shape, dtype=np.uint8)
     scales = draw_scales(rng, (*shape[:-1], shape[-1] // GROUP), deviation)
     if of_tokens:
-        scales = scales * chances_of(pieces)
-    assert np.array_equal(scales.astype(np.float16).astype(np.float32), scales), name
+        scales = scales * factors_of(pieces)
+    assert np.array_equal(scales.astype(np.float16).astype(np.float32), scales), key
     return codes, scales
 
 
-def packed_by_mlx(codes, scales):
+def packed_as_affine(codes, scales):
     words = np.ascontiguousarray(codes[..., 0::2] | codes[..., 1::2] << 4).view(np.uint32)
-    scales = mx.array(scales)
-    return {"weight": mx.array(words), "scales": scales.astype(mx.bfloat16), "biases": (-8 * scales).astype(mx.bfloat16)}
+    floats = {"scales": mx.array(scales), "biases": mx.array(-8 * scales)}
+    return {"weight": mx.array(words)} | {part: rows.astype(mx.bfloat16) for part, rows in floats.items()}
 
 
 def packed_as_q4_0(codes, scales):
@@ -130,37 +138,42 @@ def packed_as_q4_0(codes, scales):
 
 
 def draw_rows(rng, shape):
-    """Of norms and of what gates experts, which bfloat16 holds exactly."""
+    """Of norms, and of what chooses experts."""
     if len(shape) == 1:
         return mx.ones(shape, mx.bfloat16)
     return mx.array(rng.standard_normal(shape) / np.sqrt(shape[-1]), mx.float32).astype(mx.bfloat16)
 
 
-def draw_tensor(key, shape, pieces, folder_name):
+def draw_tensor(name, key, shape, pieces):
     """As MLX's tensors by name, and as one of GGUF."""
-    rng = rng_of(folder_name, key)
+    rng = rng_of(name, key)
     if len(shape) == 1 or make_gguf.is_router(key):
         rows = draw_rows(rng, shape)
         return {key: rows}, ("F32", shape, np.array(rows.astype(mx.float32)).tobytes())
     codes, scales = draw_matrix(rng, key, shape, pieces)
     module = key.removesuffix("weight")
-    tensors = {module + part: array for part, array in packed_by_mlx(codes, scales).items()}
+    tensors = {module + part: array for part, array in packed_as_affine(codes, scales).items()}
     return tensors, ("Q4_0", shape, packed_as_q4_0(codes, scales))
 
 
 # -- the files ---------------------------------------------------------------
 
+def copy_tokenizer(source, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in TOKENIZER_FILES:
+        if (source / name).exists():
+            shutil.copyfile(source / name, folder / name)
+
+
 def write_pair(folder, name, source):
     config = config_of(name)
-    tokenizer = json.loads((source / "tokenizer.json").read_text())
+    tokenizer = read_tokenizer(source, config["vocab_size"])
     pieces = pieces_of(tokenizer, config["vocab_size"])
     of_mlx, of_gguf = {}, {}
-    for key, shape in shapes_of(config).items():
-        tensors, of_gguf[make_gguf.gguf_name(key)] = draw_tensor(key, shape, pieces, name)
+    for key, array in tree_flatten(model_of(config).parameters()):
+        tensors, of_gguf[make_gguf.gguf_name(key)] = draw_tensor(name, key, array.shape, pieces)
         of_mlx |= tensors
-    (folder / name).mkdir(parents=True, exist_ok=True)
-    for file in source.iterdir():
-        shutil.copyfile(file, folder / name / file.name)
+    copy_tokenizer(source, folder / name)
     write_json(folder / name / "config.json", config)
     mx.save_safetensors(str(folder / name / "model.safetensors"), of_mlx, metadata={"format": "mlx"})
     vocabulary = vocabulary_of(tokenizer, pieces, config)

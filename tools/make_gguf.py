@@ -27,6 +27,8 @@ ALIGNMENT = 32
 TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7,
          "Q8_0": 8, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14, "BF16": 30}
 UINT32, INT32, FLOAT, BOOL, STRING, LIST = 4, 5, 6, 7, 8, 9
+# the types of tokens
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 
 MODULES = {"model.embed_tokens": "token_embd", "model.norm": "output_norm",
            "lm_head": "output"}
@@ -37,7 +39,8 @@ LAYER_MODULES = {
     "self_attn.k_norm": "attn_k_norm", "post_attention_layernorm": "ffn_norm",
     "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
-    "self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up"}  # phi3
+    # Phi-3 has them joined, and llama.cpp calls gate and up so.
+    "self_attn.qkv_proj": "attn_qkv", "mlp.gate_up_proj": "ffn_up"}
 for experts in ("mlp", "block_sparse_moe"):
     LAYER_MODULES |= {
         f"{experts}.gate": "ffn_gate_inp",
@@ -341,7 +344,8 @@ def byte_level_vocabulary(source):
         key + "model": (STRING, "gpt2"), key + "pre": (STRING, "gpt-2"),
         key + "tokens": (STRING, pieces),
         key + "token_type": (
-            INT32, [3 if piece in special else 1 for piece in pieces]),
+            INT32, [CONTROL if piece in special else NORMAL
+                    for piece in pieces]),
         key + "merges": (STRING, merges),
         key + "bos_token_id": (UINT32, 0), key + "eos_token_id": (UINT32, 1),
         key + "add_bos_token": (BOOL, True),

@@ -27,8 +27,8 @@ struct RooflineEffort {
 // Takes the pool's threads for about a second.
 Roofline measure_roofline(KernelPool& pool, const RooflineEffort& effort = {});
 
-// Its read_gb_s alone, within a tenth of a second: the memory of a virtual
-// machine may be twice as fast a few seconds later.
+// Its read_gb_s alone: the memory of a virtual machine may be twice as fast a
+// few seconds later. Holds the pool in each round.
 double measure_read_gb_s(KernelPool& pool, const RooflineEffort& effort = {});
 
 } // namespace parallm

@@ -56,10 +56,14 @@ def draw(shape, mean, deviation, rng):
     return mx.array(mean + deviation * rng.standard_normal(shape), mx.float32)
 
 
-def random_model(config, dtype, *key):
+def model_of(config):
     """mlx-lm's own model is the list of tensors."""
     model_class, args_class = _get_classes(config)
-    model = model_class(args_class.from_dict(config))
+    return model_class(args_class.from_dict(config))
+
+
+def random_model(config, dtype, *key):
+    model = model_of(config)
     rounds = getattr(model, "cast_predicate", lambda name: True)
     drawn = []
     for name, value in tree_flatten(model.parameters()):
