@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -120,7 +121,6 @@ struct Case {
 
 GenerateRequest request_of(const Case& c, int i, int vocab) {
   GenerateRequest request;
-  request.id = RequestId{static_cast<uint64_t>(i)};
   for (int k = 0; k < c.prompt_tokens; ++k) {
     request.prompt.push_back(
         (k * 31 + (c.sequences * 100 + i) * 977 + 7) % (vocab - 10) + 1);
@@ -159,7 +159,9 @@ class Loop {
 
   Times run(const Case& c, int vocab) {
     for (int i = 0; i < c.sequences; ++i) {
-      engine_.obey(request_of(c, i, vocab));
+      GenerateRequest request = request_of(c, i, vocab);
+      request.id = RequestId{++last_id_}; // another's blocks are not its own
+      engine_.obey(std::move(request));
     }
     Times times;
     const double start = steady_ms();
@@ -202,6 +204,7 @@ class Loop {
     }
   }
 
+  uint64_t last_id_ = 0;
   std::set<RequestId> answering_; // since run() began
   EngineStatus status_;
   Engine engine_;
