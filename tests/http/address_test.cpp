@@ -33,7 +33,7 @@ TEST(Address, RefusesWhatItDoesNotKnow) {
   for (const char* url :
        {"", "box:80", "https://box", "http://", "http://:80", "http://box:",
         "http://box:x", "http://box:0", "http://box:65536", "http://::1",
-        "http://me@box", "http://box?a", "http://a b", "unix:/tmp/socket"}) {
+        "http://me@box", "http://box?a", "http://a b", "unix:socket"}) {
     EXPECT_THROW(parse_address(url), StartError) << url;
   }
 }
